@@ -1,0 +1,68 @@
+"""Figures as PNG files, drawn with matplotlib; arrays of images are uint8 [N, H, W, 3]."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+from matplotlib import pyplot  # noqa: E402 (the backend is chosen first: no screen is needed)
+
+
+def image_rows(path: Path, columns: dict[str, np.ndarray], title: str = "") -> None:
+    """One row for each example, one titled column for each kind of image."""
+    count = len(next(iter(columns.values())))
+    figure, axes = pyplot.subplots(
+        count, len(columns), figsize=(2.6 * len(columns), 2.6 * count + 0.5), squeeze=False
+    )
+    for j, (name, images) in enumerate(columns.items()):
+        axes[0, j].set_title(name)
+        for i, image in enumerate(images):
+            axes[i, j].imshow(image, interpolation="antialiased")
+            axes[i, j].set_axis_off()
+    _save(figure, path, title)
+
+
+def curves(path: Path, rows: list[dict], groups: dict[str, list[str]], steps_per_epoch: int):
+    """Logs by step, one panel for each group: faint as they are, strong as a running mean."""
+    figure, axes = pyplot.subplots(
+        1, len(groups), figsize=(4.8 * len(groups), 3.6), squeeze=False
+    )
+    epochs = np.array([row["step"] for row in rows]) / steps_per_epoch
+    for axis, (title, names) in zip(axes[0], groups.items(), strict=True):
+        for name in names:
+            values = np.array([row[name] for row in rows])
+            (line,) = axis.plot(epochs, values, alpha=0.25, linewidth=0.6)
+            axis.plot(epochs, running_mean(values), color=line.get_color(), label=name)
+        axis.set(title=title, xlabel="epoch")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize="small")
+    _save(figure, path)
+
+
+def running_mean(values: np.ndarray) -> np.ndarray:
+    """Each value's mean with its neighbours, over a fiftieth of the whole."""
+    width = max(1, len(values) // 50)
+    sums = np.cumsum(np.concatenate([[0.0], values]))
+    low = np.maximum(np.arange(len(values)) - width, 0)
+    high = np.minimum(np.arange(len(values)) + width + 1, len(values))
+    return (sums[high] - sums[low]) / (high - low)
+
+
+def grid(*columns: np.ndarray) -> np.ndarray:
+    """Images side by side, one row for each example: uint8 [N * H, columns * W, 3]."""
+    return np.concatenate([np.concatenate(list(images), axis=0) for images in columns], axis=1)
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """float in [-1, 1] -> uint8."""
+    return np.clip(np.rint((np.asarray(images) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def _save(figure, path: Path, title: str = "") -> None:
+    if title:
+        figure.suptitle(title)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
+    pyplot.close(figure)

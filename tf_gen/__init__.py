@@ -1,0 +1,17 @@
+"""tf_gen: generative image models in Keras 3 on TensorFlow."""
+
+from tf_gen import data, export, layers, losses, metrics
+from tf_gen.models import PatchDiscriminator, Pix2Pix, UNetGenerator
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PatchDiscriminator",
+    "Pix2Pix",
+    "UNetGenerator",
+    "data",
+    "export",
+    "layers",
+    "losses",
+    "metrics",
+]

@@ -1,0 +1,9 @@
+"""The two errors that a script turns into an exit code instead of a stack trace."""
+
+
+class UserError(ValueError):
+    """A mistake in what the user gave: one line that names the culprit and the way out."""
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss or a gradient stopped being finite; the weights were left as before the step."""

@@ -1,0 +1,102 @@
+"""SavedModels with explicit signatures, for code that cannot import this package."""
+
+import tensorflow as tf
+
+from tf_gen.layers import example_seeds
+
+
+def export_pix2pix(generator, folder, image_size, input_channels=3):
+    """Write a generator as a SavedModel that loads with plain ``tf.saved_model.load``.
+
+    Functions of the loaded object, which are signatures too (there outputs have names):
+
+    - ``translate(images)``, also ``serving_default``: deterministic, dropout off, fixed
+      statistics. float32 [B, H, W, C] in [0, 1] -> the same; H, W multiples of 2^depth.
+    - ``translate_noisy(images, seed)``: the report's mode: dropout on (an example's noise is a
+      pure function of seed, int32 [2], and its place), the batch's statistics.
+    - ``translate_bytes(image_bytes)``: string [B], encoded images of any size and channels,
+      each resized to ``image_size`` -> string [B], PNG.
+    - ``sizes()`` (no signature): int32 [2], the model's image size and the multiple.
+
+    Args: folder: to write; image_size: an int; input_channels: those of the model's input.
+    """
+    images = tf.TensorSpec([None, None, None, input_channels], tf.float32)
+    multiple = 2**generator.depth
+
+    @tf.function(input_signature=[images])
+    def translate(images):
+        return _call(generator, images, dropout=False, statistics="fixed")
+
+    @tf.function(input_signature=[images, tf.TensorSpec([2], tf.int32)])
+    def translate_noisy(images, seed):
+        seeds = example_seeds(seed, tf.shape(images)[0])
+        return _call(generator, images, dropout=True, statistics="batch", seed=seeds)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def translate_bytes(image_bytes):
+        read = tf.map_fn(
+            lambda data: _decode(data, image_size, input_channels),
+            image_bytes,
+            fn_output_signature=tf.float32,
+        )
+        read = tf.ensure_shape(read, [None, image_size, image_size, input_channels])
+        levels = tf.cast(tf.round(translate(read) * 255.0), tf.uint8)
+        return tf.map_fn(tf.io.encode_png, levels, fn_output_signature=tf.string)
+
+    module = tf.Module()
+    module.weights = [variable.value for variable in generator.variables]
+    module.translate = translate
+    module.translate_noisy = translate_noisy
+    module.translate_bytes = translate_bytes
+    module.sizes = tf.function(lambda: tf.constant([image_size, multiple]), input_signature=[])
+    tf.saved_model.save(
+        module,
+        str(folder),
+        signatures={
+            "serving_default": _named(translate, "images"),
+            "translate": _named(translate, "images"),
+            "translate_noisy": _named(translate_noisy, "images"),
+            "translate_bytes": _named(translate_bytes, "image_bytes"),
+        },
+    )
+
+
+def _call(generator, images, **mode):
+    multiple = 2**generator.depth
+    check = tf.debugging.assert_equal(
+        tf.shape(images)[1:3] % multiple,
+        0,
+        message=f"height and width must be multiples of {multiple}",
+    )
+    with tf.control_dependencies([check]):
+        outputs = generator(images * 2.0 - 1.0, training=False, **mode)
+    return tf.clip_by_value(outputs / 2.0 + 0.5, 0.0, 1.0)
+
+
+def _named(function, output):
+    """The same function with its output named, as a signature wants it."""
+    return tf.function(
+        lambda *args: {output: function(*args)}, input_signature=function.input_signature
+    )
+
+
+def _decode(data, size, channels):
+    """Encoded bytes -> float32 [size, size, channels] in [0, 1], transparency on white."""
+    image = tf.cast(tf.io.decode_image(data, expand_animations=False), tf.float32) / 255.0
+    found = tf.shape(image)[-1]  # 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA
+    has_alpha = tf.equal(found % 2, 0)
+    alpha = tf.cond(has_alpha, lambda: image[..., -1:], lambda: tf.ones_like(image[..., :1]))
+    colour = tf.cond(has_alpha, lambda: image[..., :-1], lambda: image)
+    colour = colour * alpha + (1.0 - alpha)
+    colour = tf.cond(
+        tf.equal(tf.shape(colour)[-1], channels),
+        lambda: colour,
+        lambda: tf.tile(tf.reduce_mean(colour, axis=-1, keepdims=True), [1, 1, channels]),
+    )
+    shrinks = tf.reduce_all(tf.shape(colour)[:2] >= size)
+    resized = tf.cond(
+        shrinks,
+        lambda: tf.image.resize(colour[None], (size, size), method="area"),
+        lambda: tf.image.resize(colour[None], (size, size), antialias=True),
+    )
+    return tf.ensure_shape(resized[0], [size, size, channels])

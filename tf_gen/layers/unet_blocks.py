@@ -1,0 +1,92 @@
+"""The two blocks that the report's tables count as one row each (R2.2)."""
+
+import keras
+
+from .noise import ExampleDropout
+from .normalization import make_normalization
+
+
+def weights_initializer():
+    """N(0, 0.02), as in the paper (Isola et al. 2017, appendix 6.2); the report is silent."""
+    return keras.initializers.RandomNormal(0.0, 0.02)
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class DownBlock(keras.layers.Layer):
+    """Halves height and width: 4 x 4 convolution of stride 2, normalisation, leaky ReLU (0.2)."""
+
+    def __init__(self, filters, normalization="batch", **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.normalization = normalization
+        self.convolution = keras.layers.Conv2D(
+            filters, 4, strides=2, padding="same", use_bias=False,
+            kernel_initializer=weights_initializer(), name="convolution",
+        )  # fmt: skip
+        self.norm = make_normalization(normalization)
+        self.activation = keras.layers.LeakyReLU(0.2)
+
+    def build(self, input_shape):
+        self.convolution.build(input_shape)
+        if self.norm:
+            self.norm.build(self.compute_output_shape(input_shape))
+
+    def call(self, x, training=False, statistics=None):
+        x = self.convolution(x)  # [B, H/2, W/2, filters]
+        if self.norm:
+            x = self.norm(x, training=training, statistics=statistics)
+        return self.activation(x)
+
+    def compute_output_shape(self, input_shape):
+        return self.convolution.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "normalization": self.normalization,
+        }
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class UpBlock(keras.layers.Layer):
+    """Doubles height and width: 4 x 4 transposed convolution, normalisation, dropout, ReLU."""
+
+    def __init__(self, filters, normalization="batch", dropout=0.0, noise_stream=0, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.normalization = normalization
+        self.dropout = dropout
+        self.noise_stream = noise_stream
+        self.convolution = keras.layers.Conv2DTranspose(
+            filters, 4, strides=2, padding="same", use_bias=False,
+            kernel_initializer=weights_initializer(), name="convolution",
+        )  # fmt: skip
+        self.norm = make_normalization(normalization)
+        self.noise = ExampleDropout(dropout, noise_stream, name="dropout") if dropout else None
+        self.activation = keras.layers.ReLU()
+
+    def build(self, input_shape):
+        self.convolution.build(input_shape)
+        if self.norm:
+            self.norm.build(self.compute_output_shape(input_shape))
+
+    def call(self, x, training=False, dropout=False, statistics=None, seed=None):
+        x = self.convolution(x)  # [B, 2H, 2W, filters]
+        if self.norm:
+            x = self.norm(x, training=training, statistics=statistics)
+        if self.noise:
+            x = self.noise(x, active=dropout, seed=seed)
+        return self.activation(x)
+
+    def compute_output_shape(self, input_shape):
+        return self.convolution.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "normalization": self.normalization,
+            "dropout": self.dropout,
+            "noise_stream": self.noise_stream,
+        }

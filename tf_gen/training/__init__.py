@@ -1,0 +1,1 @@
+"""Training: the loop, what watches it, checkpoints and the run folder."""

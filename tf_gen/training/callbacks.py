@@ -1,0 +1,224 @@
+"""What watches a training: Keras callbacks, driven by ``tf_gen.training.loop``.
+
+They read ``first_step`` and ``total_steps`` in ``params``, and ``step_seconds`` in the logs, which
+the loop gives beside what ``fit`` gives.
+"""
+
+import collections
+import csv
+import signal
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One line: epoch, step, images a second, time left, and a few logs.
+
+    Args: batch_size: to count images; shown: names of the logs to print; stream: where to.
+    On a terminal the line is rewritten twice a second, elsewhere a line comes every minute.
+    """
+
+    def __init__(self, batch_size, shown=(), stream=None):
+        super().__init__()
+        self.batch_size, self.shown = batch_size, shown
+        self.stream = stream or sys.stdout
+
+    def on_train_begin(self, logs=None):
+        self._step = self.params["first_step"]
+        self._seconds = collections.deque(maxlen=100)
+        self._interval = 0.5 if self.stream.isatty() else 60.0
+        self._printed = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._step += 1
+        self._seconds.append(logs["step_seconds"])
+        last = batch + 1 == self.params["steps"] or self._step == self.params["total_steps"]
+        if last or time.monotonic() - self._printed >= self._interval:
+            self._print(batch + 1, logs, "\n" if last or not self.stream.isatty() else "")
+
+    def on_epoch_end(self, epoch, logs=None):
+        figures = {name: value for name, value in (logs or {}).items() if name.startswith("val_")}
+        if figures:
+            text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+            print(f"epoch {epoch + 1}: {text}", file=self.stream, flush=True)
+
+    def _print(self, done, logs, end):
+        seconds = median_seconds(self._seconds)
+        left = seconds * (self.params["total_steps"] - self._step)
+        rate = self.batch_size / seconds
+        bar = "#" * (20 * done // self.params["steps"])
+        text = "  ".join(f"{name} {logs[name]:.3f}" for name in self.shown if name in logs)
+        start = "\r" if self.stream.isatty() else ""
+        print(
+            f"{start}epoch {self._epoch + 1}/{self.params['epochs']} [{bar:<20}] "
+            f"{done}/{self.params['steps']}  {rate:.2f} images/s  {clock_time(left)} left  {text}",
+            end=end, file=self.stream, flush=True,
+        )  # fmt: skip
+        self._printed = time.monotonic()
+
+
+def median_seconds(values) -> float:
+    """The median of step times; the first step of a process traces and counts as nan."""
+    values = np.asarray(values)
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def clock_time(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    if np.isnan(seconds):
+        return "?"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+
+
+class History(keras.callbacks.Callback):
+    """Keeps logs in two CSV files, one row for each step (``steps.csv``) and epoch.
+
+    Rows beyond ``first_step``, left by a run that was killed after its last checkpoint, are
+    dropped when training goes on.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = Path(folder)
+
+    def on_train_begin(self, logs=None):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._step = self.params["first_step"]
+        self._steps = CsvLog(self.folder / "steps.csv", "step", self._step)
+        self._epochs = CsvLog(
+            self.folder / "epochs.csv", "epoch", self._step // self.params["steps"]
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._step += 1
+        self._steps.write(self._step, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._epochs.write(epoch + 1, logs)
+
+    def on_train_end(self, logs=None):
+        self._steps.close()
+        self._epochs.close()
+
+
+class CsvLog:
+    """A CSV file of numbered rows that can be gone on with after row ``last``."""
+
+    def __init__(self, path: Path, key: str, last: int):
+        self.path, self.key = path, key
+        kept = [row for row in read_csv(path) if row[key] <= last]
+        self._file = path.open("w", newline="")
+        self._writer = None
+        for row in kept:
+            self.write(int(row.pop(key)), row)
+
+    def write(self, number, logs):
+        row = {self.key: number, **{name: f"{value:.6g}" for name, value in logs.items()}}
+        if self._writer is None:
+            self._writer = csv.DictWriter(self._file, list(row))
+            self._writer.writeheader()
+        self._writer.writerow(row)
+        self._file.flush()
+
+    def close(self):
+        self._file.close()
+
+
+def read_csv(path) -> list[dict[str, float]]:
+    """The rows of a log that History wrote; none if there is no such file."""
+    if not Path(path).exists():
+        return []
+    with open(path, newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+class TensorBoardScalars(keras.callbacks.Callback):
+    """Scalars by step, epoch figures by epoch, and the configuration as text.
+
+    Args: folder: of the event files; text: Markdown shown under "config"; batch_size: to give
+    images a second. ``writer`` is made when training begins, for other callbacks to share.
+    """
+
+    def __init__(self, folder, batch_size, text=""):
+        super().__init__()
+        self.folder, self.batch_size, self.text = folder, batch_size, text
+        self.writer = None
+
+    def on_train_begin(self, logs=None):
+        self._step = self.params["first_step"]
+        self.writer = tf.summary.create_file_writer(str(self.folder))
+        if self._step == 0:
+            with self.writer.as_default():
+                tf.summary.text("config", self.text, step=0)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._step += 1
+        with self.writer.as_default():
+            for name, value in logs.items():
+                if name == "step_seconds":
+                    name, value = "images_per_second", self.batch_size / value
+                tf.summary.scalar(name, value, step=self._step)
+
+    def on_epoch_end(self, epoch, logs=None):
+        with self.writer.as_default():
+            for name, value in (logs or {}).items():
+                tf.summary.scalar(f"epoch/{name}", value, step=epoch + 1)
+        self.writer.flush()
+
+    def on_train_end(self, logs=None):
+        self.writer.close()
+
+
+class EpochImages(keras.callbacks.Callback):
+    """Shows an image grid in TensorBoard at every epoch's end.
+
+    Args: scalars: the TensorBoardScalars whose writer is used; name: the tag;
+    draw: () -> uint8 [H, W, 3].
+    """
+
+    def __init__(self, scalars, name, draw):
+        super().__init__()
+        self.scalars, self.name, self.draw = scalars, name, draw
+
+    def on_epoch_end(self, epoch, logs=None):
+        with self.scalars.writer.as_default():
+            tf.summary.image(self.name, self.draw()[None], step=epoch + 1)
+
+
+class StopOnSignal(keras.callbacks.Callback):
+    """Ends training after the present step on Ctrl-C or SIGTERM; a second signal ends at once.
+
+    ``received`` is the signal's number, or None. Put it before Checkpoints writes its last.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.received = None
+
+    def on_train_begin(self, logs=None):
+        self._before = {
+            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+
+    def _note(self, number, frame):
+        if self.received is not None:
+            raise KeyboardInterrupt
+        self.received = number
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.received is not None:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

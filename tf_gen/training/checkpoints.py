@@ -1,0 +1,114 @@
+"""Checkpoints of all that a run needs to go on exactly, and the best's weights."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tf_gen.errors import UserError
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes checkpoints by time and, if asked, by steps; keeps the newest two.
+
+    A checkpoint holds the model's weights and each of its optimisers' moments and steps. What
+    else a run consists of (noise, the data's order) is a pure function of seed and step.
+
+    Args:
+        folder: where ``step-<N>.*`` and the best's weights lie.
+        trackables: name -> object of what is saved, all of it built.
+        minutes, steps: how often; steps None: by time alone. Also when training ends.
+        step: the ``iterations`` of an optimiser: the step that a checkpoint is named by.
+        best: the network whose weights are kept at its best epoch; by: the log, lower is better.
+    """
+
+    def __init__(self, folder, trackables, step, minutes=5.0, steps=None, best=None, by=None):
+        super().__init__()
+        self.folder = Path(folder)
+        self.minutes, self.steps = minutes, steps
+        self.step, self.best, self.by = step, best, by
+        self._checkpoint = tf.train.Checkpoint(**trackables)
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, str(folder), max_to_keep=2, checkpoint_name="step"
+        )
+        self._written = time.monotonic()
+
+    def restore(self) -> int:
+        """Read the newest checkpoint, if there is one, and return its step (0 without).
+
+        Raises: UserError if it cannot be read or does not fit the model.
+        """
+        newest = self._manager.latest_checkpoint
+        if newest is None:
+            return 0
+        try:
+            status = self._checkpoint.restore(newest)
+            status.assert_existing_objects_matched().assert_consumed()
+        except (tf.errors.OpError, AssertionError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            raise UserError(
+                f"{newest}: the checkpoint cannot be read ({reason}); remove its files to go on "
+                "from the one before, or choose a new --run-dir"
+            ) from error
+        return int(self.step)
+
+    def save(self):
+        """Write a checkpoint of the present step, if it is not there yet."""
+        step = int(self.step)
+        newest = self._manager.latest_checkpoint
+        if newest is None or not newest.endswith(f"-{step}"):
+            self._manager.save(checkpoint_number=step)
+        self._written = time.monotonic()
+
+    def keep_newest(self):
+        """Remove all checkpoints but the newest, as a finished run needs no more."""
+        self.save()
+        last = tf.train.CheckpointManager(
+            self._checkpoint, str(self.folder), max_to_keep=1, checkpoint_name="step"
+        )
+        newest = last.latest_checkpoint
+        for file in self.folder.glob("step-*"):
+            if not file.name.startswith(Path(newest).name + "."):
+                file.unlink()
+
+    def on_train_batch_end(self, batch, logs=None):
+        due = time.monotonic() - self._written > 60 * self.minutes
+        if due or (self.steps and int(self.step) % self.steps == 0):
+            self.save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = (logs or {}).get(self.by)
+        if value is None or value >= self._best_so_far():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / "new.weights.h5"
+        self.best.save_weights(temporary)
+        os.replace(temporary, self.folder / "best.weights.h5")
+        record = {"epoch": epoch + 1, "step": int(self.step), self.by: value}
+        (self.folder / "best.json").write_text(json.dumps(record, indent=2) + "\n")
+
+    def _best_so_far(self):
+        record = self.folder / "best.json"
+        return json.loads(record.read_text())[self.by] if record.exists() else float("inf")
+
+    def on_train_end(self, logs=None):
+        self.save()
+
+
+def read_networks(folder, **networks):
+    """Read networks' weights from the newest checkpoint in a folder, optimisers left alone.
+
+    Raises: UserError if there is none, or it does not fit.
+    """
+    newest = tf.train.latest_checkpoint(str(folder))
+    if newest is None:
+        raise UserError(f"{folder}: holds no checkpoint; give a run folder with checkpoints/")
+    try:
+        status = tf.train.Checkpoint(**networks).read(newest)
+        status.expect_partial().assert_existing_objects_matched()
+    except (tf.errors.OpError, AssertionError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{newest}: does not fit these networks ({reason})") from error

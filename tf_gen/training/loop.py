@@ -1,0 +1,89 @@
+"""The training loop: a compiled step, driven under Keras' callback protocol."""
+
+import time
+
+import keras
+import tensorflow as tf
+
+from tf_gen.errors import NotFiniteError, UserError
+
+
+def train(
+    model,
+    make_batches,
+    *,
+    steps_per_epoch,
+    total_steps,
+    first_step=0,
+    callbacks=(),
+    validate=None,
+):
+    """Train a compiled, built model from first_step to total_steps.
+
+    Drives any model with a ``train_step(batch) -> dict of scalars``. Callbacks get what ``fit``
+    gives them: batches counted within the epoch, epoch logs as means over the epoch's steps,
+    and ``step_seconds``, waiting for data included (nan for the first, which traces),
+    with ``validate``'s figures beside them; ``model.stop_training`` is honoured after each step.
+
+    Args:
+        make_batches: (first_step, last_step) -> a tf.data.Dataset of these steps' batches.
+        steps_per_epoch: steps that make an epoch; a run may begin and end within one.
+        validate: () -> dict of floats, called at the end of each epoch.
+    Returns: the number of the step reached.
+    Raises: NotFiniteError naming the step, if a loss or a gradient is not finite; UserError if
+        the first batch's values lie outside [-1, 1].
+    """
+    batches = make_batches(first_step, total_steps)
+    step_function = tf.function(model.train_step, input_signature=[batches.element_spec])
+    callbacks = keras.callbacks.CallbackList(
+        list(callbacks), model=model, steps=steps_per_epoch, total_steps=total_steps,
+        first_step=first_step, epochs=-(-total_steps // steps_per_epoch),
+    )  # fmt: skip
+    model.stop_training = False
+    callbacks.on_train_begin()
+    step, epoch_logs = first_step, []
+    iterator = iter(batches)
+    while step < total_steps:
+        began = time.perf_counter()
+        batch = next(iterator)
+        if step == first_step:
+            check_range(batch)
+        epoch, index = divmod(step, steps_per_epoch)
+        if index == 0 or step == first_step:
+            epoch_logs = []
+            callbacks.on_epoch_begin(epoch)
+        callbacks.on_train_batch_begin(index)
+        logs = _checked(step_function, batch, step)
+        seconds = time.perf_counter() - began if step > first_step else float("nan")
+        step += 1
+        epoch_logs.append(logs)
+        callbacks.on_train_batch_end(index, {**logs, "step_seconds": seconds})
+        stopped = model.stop_training
+        if index + 1 == steps_per_epoch or (step == total_steps and not stopped):
+            means = keras.tree.map_structure(lambda *values: sum(values) / len(values), *epoch_logs)
+            callbacks.on_epoch_end(epoch, {**means, **(validate() if validate else {})})
+        if stopped:
+            break
+    callbacks.on_train_end()
+    return step
+
+
+def _checked(step_function, batch, step):
+    try:
+        return {name: float(value) for name, value in step_function(batch).items()}
+    except tf.errors.InvalidArgumentError as error:
+        if "Tensor had" not in error.message:  # what check_numerics says
+            raise
+        culprit = error.message.partition(" : ")[0].strip()
+        raise NotFiniteError(f"step {step}: {culprit} is not finite") from error
+
+
+def check_range(batch):
+    """Raise UserError if images lie outside [-1, 1], the most common mistake."""
+    for images in tf.nest.flatten(batch):
+        low, high = float(tf.reduce_min(images)), float(tf.reduce_max(images))
+        if low < -1.001 or high > 1.001:
+            raise UserError(
+                f"the first batch's values lie in [{low:.3g}, {high:.3g}], but the networks take "
+                "[-1, 1]: divide 8-bit images by 127.5 and subtract 1"
+            )
