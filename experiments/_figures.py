@@ -4,9 +4,9 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib import pyplot
 
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402 (the backend is chosen first: no screen is needed)
+matplotlib.use("Agg")  # no screen is needed
 
 
 def image_rows(path: Path, columns: dict[str, np.ndarray], title: str = "") -> None:
@@ -25,9 +25,7 @@ def image_rows(path: Path, columns: dict[str, np.ndarray], title: str = "") -> N
 
 def curves(path: Path, rows: list[dict], groups: dict[str, list[str]], steps_per_epoch: int):
     """Logs by step, one panel for each group: faint as they are, strong as a running mean."""
-    figure, axes = pyplot.subplots(
-        1, len(groups), figsize=(4.8 * len(groups), 3.6), squeeze=False
-    )
+    figure, axes = pyplot.subplots(1, len(groups), figsize=(4.8 * len(groups), 3.6), squeeze=False)
     epochs = np.array([row["step"] for row in rows]) / steps_per_epoch
     for axis, (title, names) in zip(axes[0], groups.items(), strict=True):
         for name in names:

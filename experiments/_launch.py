@@ -31,13 +31,13 @@ def launch(name: str, config_class, run) -> None:
         prog=f"python -m experiments.{name}",
         description=sys.modules[run.__module__].__doc__,
     )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     hold_memory()
+    load_tensorflow()
     sys.exit(_guarded(name, run, config))
 
 
 def _guarded(name, run, config) -> int:
-    from tf_gen.errors import NotFiniteError, UserError  # imports TensorFlow
+    from tf_gen.errors import NotFiniteError, UserError
 
     try:
         return run(config)
@@ -55,7 +55,8 @@ def _guarded(name, run, config) -> int:
         _complain(name, f"stopped; the same command with --run-dir {stop.run_dir} goes on")
         return 128 + stop.number
     except KeyboardInterrupt:
-        _complain(name, "interrupted; the same command with its --run-dir goes on")
+        goes_on = "; the same command with its --run-dir goes on"
+        _complain(name, "interrupted" + (goes_on if hasattr(config, "run_dir") else ""))
         return 128 + signal.SIGINT
     except OSError as error:
         _complain(name, f"{error.filename or 'input or output'}: {error.strerror or error}")
@@ -74,6 +75,22 @@ def hold_memory() -> None:
         m_trim_threshold, m_mmap_max = -1, -4
         libc.mallopt(m_mmap_max, 0)
         libc.mallopt(m_trim_threshold, 2**31 - 1)
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and find its devices, without a screenful of notices in C++'s stderr."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
 
 
 def default_run_dir(name: str) -> Path:

@@ -1,21 +1,22 @@
-"""What ``experiments.pix2pix_maps`` does, step by step; it needs TensorFlow, its --help does not."""
+"""What ``experiments.pix2pix_maps`` does, step by step: the part that needs TensorFlow."""
 
 import dataclasses
 import io
+from pathlib import Path
 
 import keras
 import numpy as np
 
 from experiments import _figures
-from experiments._run_readme import write_readme
-from tf_gen import Pix2Pix, PatchDiscriminator, UNetGenerator
+from experiments._run_readme import table, write_readme
+from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.data import Pairs, draw_pairs, load_pairs, steps_per_epoch, training_batches
 from tf_gen.data.images import to_tanh_range
 from tf_gen.errors import UserError
 from tf_gen.export import export_pix2pix
 from tf_gen.optimizers import FusedAdam
 from tf_gen.training import callbacks
-from tf_gen.training.checkpoints import Checkpoints, read_networks
+from tf_gen.training.checkpoints import Checkpoints, newest_step, read_networks
 from tf_gen.training.evaluation import Translator, errors, full_figures
 from tf_gen.training.loop import train
 from tf_gen.training.run_dir import RunDir
@@ -30,7 +31,7 @@ JITTER = 286 / 256  # the paper's resize before the crop
 EPOCH_VALIDATION = 100  # pairs at most at an epoch's end; all of them when training ends
 STATISTICS_IMAGES, STATISTICS_BATCH = 200, 20
 NOT_IDENTITY = (  # options that may change when a run is continued
-    "data", "run_dir", "epochs", "decay_epochs", "max_steps", "init_from",
+    "data", "run_dir", "epochs", "decay_epochs", "max_steps",
     "checkpoint_minutes", "checkpoint_steps", "skip_unreadable",
 )  # fmt: skip
 
@@ -62,9 +63,14 @@ def load_data(config) -> Data:
     for pairs in (train, val):
         for _, reason in pairs.skipped:
             print(f"skipped {reason}")
-    source = config.data if config.data == "synthetic" else "folder"
     print(f"data: {len(train)} training and {len(val)} validation pairs")
-    return Data(*train.towards(config.direction), *val.towards(config.direction), train, val, source)
+    return Data(
+        *train.towards(config.direction),
+        *val.towards(config.direction),
+        train,
+        val,
+        source="synthetic" if config.data == "synthetic" else "folder",
+    )
 
 
 def _draw(split, size) -> Pairs:
@@ -79,10 +85,10 @@ def unet_depth(image_size: int) -> int:
     """Halvings for an image size: 8, as in the report, or what takes a smaller one to 1 x 1."""
     if image_size % 256 == 0:
         return 8
-    if 16 <= image_size < 256 and image_size & (image_size - 1) == 0:
+    if 32 <= image_size < 256 and image_size & (image_size - 1) == 0:
         return image_size.bit_length() - 1
     raise UserError(
-        f"--image-size {image_size}: the U-Net halves it to the end, so it must be 16, 32, 64, "
+        f"--image-size {image_size}: the U-Net halves it to the end, so it must be 32, 64, "
         "128, 256, or a multiple of 256"
     )
 
@@ -90,19 +96,35 @@ def unet_depth(image_size: int) -> int:
 def identity(config, data: Data) -> dict:
     """What makes a run this run: data, model, losses, optimiser, seed, batch size, precision."""
     fields = {k: v for k, v in dataclasses.asdict(config).items() if k not in NOT_IDENTITY}
+    fields["init_from"] = config.init_from and str(config.init_from)
     return fields | {"train_digest": data.train.digest, "val_digest": data.val.digest}
 
 
 def settings(config) -> dict:
     """The rest of the configuration."""
     fields = dataclasses.asdict(config)
-    return {k: None if fields[k] is None else str(fields[k]) for k in NOT_IDENTITY}
+    return {k: str(v) if isinstance(v := fields[k], Path) else v for k in NOT_IDENTITY}
 
 
 def total_steps(config, data: Data) -> int:
     epochs = config.epochs + config.decay_epochs
     total = epochs * steps_per_epoch(len(data.train), config.batch_size)
     return min(total, config.max_steps or total)
+
+
+def refuse_changed_decay(folder: RunDir, config, data: Data) -> None:
+    """Raise UserError if the learning rate has begun to fall towards another end than now."""
+    before = (folder.read("config.json") or {}).get("settings", {})
+    then = (before.get("epochs"), before.get("decay_epochs"))
+    if not then[1] or then == (config.epochs, config.decay_epochs):
+        return
+    if newest_step(folder / "checkpoints") > then[0] * steps_per_epoch(
+        len(data.train), config.batch_size
+    ):
+        raise UserError(
+            f"--epochs, --decay-epochs: the learning rate of {folder.path} is falling already, "
+            f"after {then[0]} epochs over {then[1]}: these can no longer change"
+        )
 
 
 def finished(folder: RunDir, total: int) -> bool:
@@ -227,6 +249,7 @@ class Job:
         self._draw()
         self.checkpoints.keep_newest()
         rows = callbacks.read_csv(self.folder / "logs" / "steps.csv")
+        steps = int(self.model.optimizer.iterations)
         seconds = callbacks.median_seconds([row["step_seconds"] for row in rows])
         self.folder.write(
             "metrics.json",
@@ -235,8 +258,8 @@ class Job:
                 "direction": self.config.direction,
                 "train_pairs": len(data.train),
                 "val_pairs": len(data.val),
-                "epochs": self.total / self.epoch_steps,
-                "steps": self.total,
+                "epochs": steps / self.epoch_steps,
+                "steps": steps,
                 **found,
                 "train_step_seconds": seconds,
                 "images_per_second": self.config.batch_size / seconds,
@@ -283,4 +306,4 @@ def _data_samples(path, data: Data):
 def _markdown(record: dict) -> str:
     """config.json as a Markdown table, for TensorBoard's text tab."""
     fields = {**record["identity"], **record["settings"], **record["versions"]}
-    return "\n".join(["| field | value |", "|---|---|"] + [f"| {k} | {v} |" for k, v in fields.items()])
+    return "\n".join(table("field", fields))

@@ -2,7 +2,7 @@
 
 from tf_gen.training.run_dir import RunDir
 
-LOADING = '''```python
+LOADING = """```python
 import tensorflow as tf
 
 model = tf.saved_model.load("saved_model")
@@ -11,8 +11,9 @@ images = tf.image.resize(tf.cast(images, tf.float32) / 255, ({size}, {size}), me
 outputs = model.translate(images)  # float32 [1, {size}, {size}, 3] in [0, 1]
 ```
 
-From this repository: `python -m experiments.translate --model {path} --input FOLDER --output FOLDER`
-'''
+From this repository:
+`python -m experiments.translate --model {path} --input FOLDER --output FOLDER`
+"""
 
 
 def write_readme(folder: RunDir) -> None:
@@ -28,7 +29,7 @@ def write_readme(folder: RunDir) -> None:
         f"({metrics['epochs']:g} epochs). The figures are of the last step's weights; validation "
         "images are in [0, 1].",
         "",
-        *_table("figure", {k: v for k, v in metrics.items() if isinstance(v, float)}),
+        *table("figure", {k: v for k, v in metrics.items() if isinstance(v, float)}),
         "## The model",
         "",
         LOADING.format(size=fields["image_size"], path=folder.path),
@@ -39,12 +40,13 @@ def write_readme(folder: RunDir) -> None:
         "",
         "## Configuration",
         "",
-        *_table("field", {**fields, **config["versions"]}),
+        *table("field", {**fields, **config["versions"]}),
     ]
     (folder / "README.md").write_text("\n".join(lines))
 
 
-def _table(heading, values) -> list[str]:
+def table(heading: str, values: dict) -> list[str]:
+    """The lines of a Markdown table, floats to six digits."""
     cells = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in values.items()}
     rows = [f"| {name} | {value} |" for name, value in cells.items()]
     return [f"| {heading} | value |", "|---|---|", *rows, ""]

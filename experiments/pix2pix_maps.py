@@ -84,6 +84,7 @@ def run(config: Config) -> int:
     folder = work.RunDir(config.run_dir or default_run_dir(NAME))
     depth = work.unet_depth(config.image_size)
     data = work.load_data(config)
+    work.refuse_changed_decay(folder, config, data)
     continuing = folder.claim(NAME, work.identity(config, data), work.settings(config))
     total = work.total_steps(config, data)
     if work.finished(folder, total):

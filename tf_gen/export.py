@@ -49,14 +49,19 @@ def export_pix2pix(generator, folder, image_size, input_channels=3):
     module.translate_noisy = translate_noisy
     module.translate_bytes = translate_bytes
     module.sizes = tf.function(lambda: tf.constant([image_size, multiple]), input_signature=[])
+    served = _signature(translate, lambda images: {"images": translate(images)})
     tf.saved_model.save(
         module,
         str(folder),
         signatures={
-            "serving_default": _named(translate, "images"),
-            "translate": _named(translate, "images"),
-            "translate_noisy": _named(translate_noisy, "images"),
-            "translate_bytes": _named(translate_bytes, "image_bytes"),
+            "serving_default": served,
+            "translate": served,
+            "translate_noisy": _signature(
+                translate_noisy, lambda images, seed: {"images": translate_noisy(images, seed)}
+            ),
+            "translate_bytes": _signature(
+                translate_bytes, lambda image_bytes: {"image_bytes": translate_bytes(image_bytes)}
+            ),
         },
     )
 
@@ -73,11 +78,9 @@ def _call(generator, images, **mode):
     return tf.clip_by_value(outputs / 2.0 + 0.5, 0.0, 1.0)
 
 
-def _named(function, output):
-    """The same function with its output named, as a signature wants it."""
-    return tf.function(
-        lambda *args: {output: function(*args)}, input_signature=function.input_signature
-    )
+def _signature(function, named):
+    """A signature has names for its inputs and outputs, where the function has tensors."""
+    return tf.function(named, input_signature=function.input_signature)
 
 
 def _decode(data, size, channels):

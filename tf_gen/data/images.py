@@ -27,8 +27,6 @@ def paired_jitter(inputs, targets, size, seed):
         image = tf.slice(image, [corner[0], corner[1], 0], [size, size, -1])
         return tf.cond(mirror < 0.5, lambda: tf.reverse(image, axis=[1]), lambda: image)
 
-    both = tf.map_fn(
-        crop_and_mirror, (both, corners, draws[:, 2]), fn_output_signature=both.dtype
-    )
+    both = tf.map_fn(crop_and_mirror, (both, corners, draws[:, 2]), fn_output_signature=both.dtype)
     both = tf.ensure_shape(both, [None, size, size, inputs.shape[-1] + targets.shape[-1]])
     return tf.split(both, [inputs.shape[-1], targets.shape[-1]], axis=-1)

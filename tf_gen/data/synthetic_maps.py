@@ -7,6 +7,9 @@ square), then painted twice:
 
 Streets, water, parks and buildings therefore align exactly, while roofs, cars, trees, shadows and
 light exist in the photograph only.  Lines and polygons are float arrays [points, 2].
+
+All machines draw the same: chance is uniform numbers alone, and what comes of sines is rounded
+before anything is decided by it.
 """
 
 import itertools
@@ -34,18 +37,24 @@ class Block(NamedTuple):
 
 
 class Street(NamedTuple):
-    kind: str  # "path", "street", "road" or "motorway"
+    """A line of some width: path, street, road or motorway (one Street per carriageway)."""
+
+    kind: str
     width: float
     line: Array
 
 
 class Buildings(NamedTuple):
+    """The n buildings of one block."""
+
     quads: Array  # [n, 4, 2]
     heights: Array  # [n]
     gabled: bool
 
 
 class Scene(NamedTuple):
+    """One layout: all that the two renderings share."""
+
     lots: list[tuple[str, Array]]  # (ground, polygon)
     streets: list[Street]
     water: list[Array]

@@ -2,6 +2,7 @@
 
 import keras
 
+from tf_gen.errors import UserError
 from tf_gen.layers import (
     BatchNorm,
     DownBlock,
@@ -29,6 +30,7 @@ class PatchDiscriminator(keras.Model):
         [inputs, images]: both [B, H, W, C] in [-1, 1]; or images alone when unconditional.
         training, statistics: see ``tf_gen.layers.BatchNorm``.
         Returns: float32 logits [B, h, w, 1]; 30 x 30 for 256 x 256 at 70 pixels.
+        Raises: UserError for images too small for the receptive field.
     """
 
     def __init__(
@@ -91,9 +93,20 @@ class PatchDiscriminator(keras.Model):
         if self.conditional:
             inputs, images = input_shape
             shape = (*images[:-1], inputs[-1] + images[-1])
+        self._check_size(shape)
         for layer in [*self.stack, self.logits]:
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
+
+    def _check_size(self, shape):
+        # halved so many times, then each of two 4 x 4 convolutions takes one row more than padded
+        smallest = 3 * 2 ** RECEPTIVE_FIELDS[self.receptive_field]
+        if any(side is not None and side < smallest for side in shape[1:3]):
+            raise UserError(
+                f"a discriminator with a receptive field of {self.receptive_field} pixels needs "
+                f"images of at least {smallest} x {smallest}, got {shape[1]} x {shape[2]}; "
+                "choose a smaller receptive field or larger images"
+            )
 
     def call(self, images, training=False, statistics=None):
         x = self.join(images) if self.conditional else images  # [B, H, W, 6] or [B, H, W, 3]

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tf_gen import losses
+from tf_gen import losses, metrics
 from tf_gen.layers import example_seeds
 from tf_gen.optimizers import FusedAdam
 
@@ -64,9 +64,7 @@ class Pix2Pix(keras.Model):
         self.update = update
         self.redraw_fakes = redraw_fakes
         self.seed = seed
-        self._means = {
-            name: keras.metrics.Mean(name=name) for name in ("l1", "psnr", "ssim")
-        }
+        self._means = {name: keras.metrics.Mean(name=name) for name in ("l1", "psnr", "ssim")}
 
     def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
         """Set both optimisers; None makes the report's Adam (2e-4, beta_1 0.5).
@@ -151,9 +149,7 @@ class Pix2Pix(keras.Model):
             tape.watch([variable.value for variable in variables])
             real_logits = self._judge(inputs, targets)
             fake_logits = self._judge(inputs, tf.stop_gradient(fakes))
-            real, fake = losses.discriminator_terms(
-                self.adversarial_loss, real_logits, fake_logits
-            )
+            real, fake = losses.discriminator_terms(self.adversarial_loss, real_logits, fake_logits)
             loss = real + fake
         logs = {
             "discriminator_loss": loss,
@@ -184,8 +180,6 @@ class Pix2Pix(keras.Model):
 
     def test_step(self, batch):
         """L1, PSNR and SSIM of images in [0, 1], fixed statistics and no dropout."""
-        from tf_gen import metrics  # noqa: PLC0415
-
         inputs, targets = batch
         outputs = self.generator(inputs, training=False)
         for name, values in metrics.image_errors(targets, outputs).items():

@@ -10,6 +10,17 @@ import tensorflow as tf
 
 from tf_gen.errors import UserError
 
+# what TensorFlow raises for files that are cut short, altered, or of another model
+DAMAGED = (tf.errors.OpError, AssertionError, ValueError, IndexError)
+
+
+def _checkpoint(parts) -> tf.train.Checkpoint:
+    # Variables are listed one by one: tf.train.Checkpoint does not follow a Keras model into the
+    # lists that it keeps layers in, and says nothing of what it leaves out.
+    return tf.train.Checkpoint(
+        **{name: [v.value for v in part.variables] for name, part in parts.items()}
+    )
+
 
 class Checkpoints(keras.callbacks.Callback):
     """Writes checkpoints by time and, if asked, by steps; keeps the newest two.
@@ -19,18 +30,18 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         folder: where ``step-<N>.*`` and the best's weights lie.
-        trackables: name -> object of what is saved, all of it built.
+        parts: name -> network or optimiser, all of them built; all their variables are saved.
         minutes, steps: how often; steps None: by time alone. Also when training ends.
         step: the ``iterations`` of an optimiser: the step that a checkpoint is named by.
         best: the network whose weights are kept at its best epoch; by: the log, lower is better.
     """
 
-    def __init__(self, folder, trackables, step, minutes=5.0, steps=None, best=None, by=None):
+    def __init__(self, folder, parts, step, minutes=5.0, steps=None, best=None, by=None):
         super().__init__()
         self.folder = Path(folder)
         self.minutes, self.steps = minutes, steps
         self.step, self.best, self.by = step, best, by
-        self._checkpoint = tf.train.Checkpoint(**trackables)
+        self._checkpoint = _checkpoint(parts)
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, str(folder), max_to_keep=2, checkpoint_name="step"
         )
@@ -47,7 +58,7 @@ class Checkpoints(keras.callbacks.Callback):
         try:
             status = self._checkpoint.restore(newest)
             status.assert_existing_objects_matched().assert_consumed()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+        except DAMAGED as error:
             reason = str(error).partition("\n")[0]
             raise UserError(
                 f"{newest}: the checkpoint cannot be read ({reason}); remove its files to go on "
@@ -65,13 +76,9 @@ class Checkpoints(keras.callbacks.Callback):
 
     def keep_newest(self):
         """Remove all checkpoints but the newest, as a finished run needs no more."""
-        self.save()
-        last = tf.train.CheckpointManager(
-            self._checkpoint, str(self.folder), max_to_keep=1, checkpoint_name="step"
-        )
-        newest = last.latest_checkpoint
+        newest = Path(self._manager.latest_checkpoint).name
         for file in self.folder.glob("step-*"):
-            if not file.name.startswith(Path(newest).name + "."):
+            if file.stem != newest:
                 file.unlink()
 
     def on_train_batch_end(self, batch, logs=None):
@@ -98,6 +105,12 @@ class Checkpoints(keras.callbacks.Callback):
         self.save()
 
 
+def newest_step(folder) -> int:
+    """The step of the newest checkpoint in a folder; 0 without one."""
+    newest = tf.train.latest_checkpoint(str(folder))
+    return int(newest.rpartition("-")[2]) if newest else 0
+
+
 def read_networks(folder, **networks):
     """Read networks' weights from the newest checkpoint in a folder, optimisers left alone.
 
@@ -107,8 +120,8 @@ def read_networks(folder, **networks):
     if newest is None:
         raise UserError(f"{folder}: holds no checkpoint; give a run folder with checkpoints/")
     try:
-        status = tf.train.Checkpoint(**networks).read(newest)
+        status = _checkpoint(networks).read(newest)
         status.expect_partial().assert_existing_objects_matched()
-    except (tf.errors.OpError, AssertionError, ValueError) as error:
+    except DAMAGED as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"{newest}: does not fit these networks ({reason})") from error

@@ -1,5 +1,6 @@
 """The training loop: a compiled step, driven under Keras' callback protocol."""
 
+import re
 import time
 
 import keras
@@ -72,10 +73,10 @@ def _checked(step_function, batch, step):
     try:
         return {name: float(value) for name, value in step_function(batch).items()}
     except tf.errors.InvalidArgumentError as error:
-        if "Tensor had" not in error.message:  # what check_numerics says
+        found = re.search(r"(the \w+'s loss or gradient) : Tensor had", error.message)
+        if not found:  # not what check_numerics says
             raise
-        culprit = error.message.partition(" : ")[0].strip()
-        raise NotFiniteError(f"step {step}: {culprit} is not finite") from error
+        raise NotFiniteError(f"step {step}: {found[1]} is not finite") from error
 
 
 def check_range(batch):

@@ -51,9 +51,7 @@ class RunDir:
         return before is not None
 
     def _compare(self, before, record):
-        then, now = (
-            {"experiment": r["experiment"], **r["identity"]} for r in (before, record)
-        )
+        then, now = ({"experiment": r["experiment"], **r["identity"]} for r in (before, record))
         if differing := [key for key in {**then, **now} if then.get(key) != now.get(key)]:
             shown = ", ".join(f"{key} {then.get(key)} -> {now.get(key)}" for key in differing)
             raise UserError(

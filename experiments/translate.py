@@ -1,0 +1,251 @@
+"""Translate images that have no target with a trained pix2pix."""
+
+import dataclasses
+import io
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from experiments._launch import DONE, PARTLY, check_range, launch
+
+NAME = "translate"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Every option."""
+
+    model: Path
+    """A finished run, or a SavedModel that one wrote."""
+    input: Path
+    """An image, or a folder of images of any sizes, nested folders too."""
+    output: Path
+    """The folder to write PNG files to, under the names that the input has."""
+    sizing: Literal["resize", "pad"] = "resize"
+    """resize: to the size that the model was trained at, and the result back: whole images are
+    seen as in training. pad: each pixel keeps its scale, right and bottom edges are reflected up
+    to the model's next multiple and cut off again: for images at the training images' scale."""
+    noise_seed: int | None = None
+    """Translate in the report's mode, dropout on and each image's own statistics; the noise of
+    image i is that of the seed [N, i]. Default: deterministic, with fixed statistics."""
+
+    def check(self) -> None:
+        """Raise UserError for a number out of range."""
+        if self.noise_seed is not None:
+            check_range("noise-seed", self.noise_seed, 0, 2**31 - 1)
+
+
+def run(config: Config) -> int:
+    """Translate image after image; returns the exit code, PARTLY if some could not be."""
+    config.check()
+    import tensorflow as tf
+
+    from tf_gen.data.reading import Unreadable, decode, read_bytes
+
+    root, names = find_images(config.input, config.output)
+    targets = output_files(config.output, root, names)
+    translate = load_translator(config)
+    make_writable(config.output)
+    bad = []
+    with Progress(len(names)) as progress:
+        for index, (name, target) in enumerate(zip(names, targets, strict=True)):
+            try:
+                image = decode(read_bytes(root / name, name), name)
+                write_png(target, translate(image, index))
+            except Unreadable as error:
+                bad.append(str(error))
+            except (MemoryError, tf.errors.ResourceExhaustedError):
+                bad.append(f"{name}: too large for the memory")
+            progress.step()
+    print(f"{config.output}: {len(names) - len(bad)} of {len(names)} images translated")
+    for reason in bad:
+        print(f"{NAME}: left out: {reason}", file=sys.stderr)
+    return PARTLY if bad else DONE
+
+
+def find_images(source: Path, output: Path) -> tuple[Path, list[str]]:
+    """(A folder, the images' paths below it, in a fixed order.) What lies in output is not seen:
+    it may be a folder within the source, and the command be given again."""
+    from tf_gen.data.reading import image_files, natural_key
+    from tf_gen.errors import UserError
+
+    root = source.parent if source.is_file() else source
+    if not root.is_dir():
+        raise UserError(f"--input {source}: no such file or folder")
+    if root.resolve() == output.resolve():
+        raise UserError(f"--output {output}: the input's own folder; give another")
+    if source.is_file():
+        return root, [source.name]
+    seen = {output.resolve()}  # and the folders visited: links can make a circle
+
+    def visit(folder):
+        if folder.resolve() in seen:
+            return
+        seen.add(folder.resolve())
+        yield from (path for path in image_files(folder) if not path.is_dir())
+        for inner in sorted((p for p in folder.iterdir() if p.is_dir()), key=natural_key):
+            yield from visit(inner)
+
+    names = [path.relative_to(root).as_posix() for path in visit(root)]
+    if not names:
+        raise UserError(f"--input {source}: no images (JPEG, PNG, BMP, GIF, WebP) in it")
+    return root, names
+
+
+def output_files(output: Path, root: Path, names: list[str]) -> list[Path]:
+    """The file to write for each name. Raises: UserError if one of them is an input."""
+    from tf_gen.errors import UserError
+
+    targets = [output / name for name in png_names(names)]
+    inputs = {(root / name).resolve() for name in names}
+    if lost := inputs & {target.resolve() for target in targets}:
+        raise UserError(f"--output {output}: {min(lost)} would be overwritten; give another folder")
+    return targets
+
+
+def png_names(names: list[str]) -> list[str]:
+    """a.jpg -> a.png; where two would get one name, in capitals or not, both keep their whole own:
+    a.jpg.png."""
+    whole = set()
+    while True:
+        wanted = [
+            f"{name}.png" if name in whole else PurePosixPath(name).with_suffix(".png").as_posix()
+            for name in names
+        ]
+        count = Counter(name.casefold() for name in wanted)
+        clashing = {n for n, w in zip(names, wanted, strict=True) if count[w.casefold()] > 1}
+        if clashing <= whole:
+            return wanted
+        whole |= clashing
+
+
+def make_writable(folder: Path) -> None:
+    """Make the output folder, and see that files can be written there."""
+    from tf_gen.errors import UserError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(f"--output {folder}: {error.strerror or error}") from error
+
+
+def load_translator(config: Config):
+    """A function (image uint8 [H, W, 3], its index) -> uint8 [H, W, 3]."""
+    import tensorflow as tf
+
+    from tf_gen.data.reading import resize
+    from tf_gen.errors import UserError
+
+    model = load_model(config)
+    size, multiple = (int(side) for side in model.sizes())
+
+    def apply(image, index):
+        images = tf.constant(image[None] / np.float32(255))  # [1, H, W, 3] in [0, 1]
+        if config.noise_seed is None:
+            return model.translate(images)[0].numpy()
+        return model.translate_noisy(images, tf.constant([config.noise_seed, index]))[0].numpy()
+
+    def translate(image, index):
+        height, width = image.shape[:2]
+        resizes = config.sizing == "resize"
+        output = apply(resize(image, size, size) if resizes else pad(image, multiple), index)
+        if not np.isfinite(output).all():
+            raise UserError(f"--model {config.model}: makes values that are not finite")
+        output = np.rint(output * 255).astype(np.uint8)
+        return resize(output, height, width) if resizes else output[:height, :width]
+
+    blank = np.zeros((multiple, multiple, 3), np.uint8)
+    try:
+        takes_rgb = apply(blank, 0).shape == blank.shape
+    except (TypeError, ValueError):  # no function of the model has this signature
+        takes_rgb = False
+    if not takes_rgb:
+        raise UserError(f"--model {config.model}: not a model from RGB to RGB images")
+    return translate
+
+
+def load_model(config: Config):
+    """The SavedModel, which may lie in a run. Raises: UserError if it is no pix2pix."""
+    import tensorflow as tf
+
+    from tf_gen.errors import UserError
+
+    inner = config.model / "saved_model"
+    folder = str(inner if inner.is_dir() else config.model)
+    if not tf.saved_model.contains_saved_model(folder):
+        raise UserError(
+            f"--model {config.model}: neither a SavedModel nor a finished run, which has "
+            "saved_model/ in it"
+        )
+    try:
+        model = tf.saved_model.load(folder)
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(f"--model {config.model}: cannot be loaded ({reason})") from error
+    function = "translate" if config.noise_seed is None else "translate_noisy"
+    for name in ("sizes", function):
+        if not callable(getattr(model, name, None)):
+            raise UserError(f"--model {config.model}: no pix2pix, it has no function {name}")
+    return model
+
+
+def pad(image: np.ndarray, multiple: int) -> np.ndarray:
+    """Reflect at right and bottom, again and again if need be, to multiples of multiple."""
+    height, width = image.shape[:2]
+    return np.pad(image, ((0, -height % multiple), (0, -width % multiple), (0, 0)), "reflect")
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Write uint8 [H, W, 3] so that a file of that name is always a whole one."""
+    encoded = io.BytesIO()
+    Image.fromarray(image).save(encoded, "PNG")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.part")
+    try:
+        temporary.write_bytes(encoded.getvalue())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Progress:
+    """A line on stderr: rewritten twice a second on a terminal, elsewhere one every minute."""
+
+    def __init__(self, total: int):
+        self.total, self.done = total, 0
+        self.terminal = sys.stderr.isatty()
+
+    def __enter__(self):
+        self.started = self.printed = time.monotonic()
+        return self
+
+    def step(self) -> None:
+        """Count one more."""
+        from tf_gen.training.callbacks import clock_time
+
+        self.done += 1
+        now = time.monotonic()
+        if self.done < self.total and now - self.printed < (0.5 if self.terminal else 60.0):
+            return
+        self.printed = now
+        rate = self.done / max(now - self.started, 1e-6)
+        left = clock_time((self.total - self.done) / rate)
+        text = f"{self.done}/{self.total}  {rate:.2f} images/s  {left} left"
+        sys.stderr.write(f"\r{text:<50}" if self.terminal else f"{text}\n")
+        sys.stderr.flush()
+
+    def __exit__(self, *error):
+        if self.terminal:
+            print(file=sys.stderr)
+
+
+if __name__ == "__main__":
+    launch(NAME, Config, run)

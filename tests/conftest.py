@@ -1,0 +1,42 @@
+"""Shared by all tests: quiet TensorFlow, and small models that train in milliseconds."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+
+from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
+
+SIZE = 32
+
+
+@pytest.fixture
+def make_pix2pix():
+    """(options of Pix2Pix) -> a built, compiled model for 32 x 32 images, always the same."""
+
+    def make(compiled=True, normalization="batch", **options):
+        keras.utils.set_random_seed(7)
+        model = Pix2Pix(
+            UNetGenerator(filters=4, depth=5, normalization=normalization, name="generator"),
+            PatchDiscriminator(
+                filters=4, receptive_field=16, normalization=normalization, name="discriminator"
+            ),
+            **options,
+        )
+        if compiled:
+            model.compile()
+            model.build((None, SIZE, SIZE, 3))
+            model.build_optimizers()
+        return model
+
+    return make
+
+
+@pytest.fixture
+def pairs():
+    """(inputs, targets): float32 [8, 32, 32, 3] each, in [-1, 1]."""
+    draw = np.random.default_rng(0).uniform(-1, 1, (2, 8, SIZE, SIZE, 3)).astype(np.float32)
+    return draw[0], draw[1]

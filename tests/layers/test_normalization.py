@@ -1,0 +1,97 @@
+"""Batch normalisation's choices of statistics, against NumPy and against Keras' own layer."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_gen.layers import BatchNorm, InstanceNorm, make_normalization
+
+X = np.random.default_rng(0).normal(2, 3, (4, 6, 5, 3)).astype(np.float32)
+
+
+def normalized(x, mean, variance, epsilon=1e-3):
+    return (x - mean) / np.sqrt(variance + epsilon)
+
+
+@pytest.fixture
+def layer():
+    layer = BatchNorm()
+    layer.build(X.shape)
+    layer.moving_mean.assign([1.0, 2.0, 3.0])
+    layer.moving_variance.assign([4.0, 5.0, 6.0])
+    return layer
+
+
+def test_batch_statistics_are_the_batchs(layer):
+    y = layer(X, statistics="batch")
+    np.testing.assert_allclose(y, normalized(X, X.mean((0, 1, 2)), X.var((0, 1, 2))), atol=1e-4)
+
+
+def test_image_statistics_are_each_images_own(layer):
+    y = layer(X, statistics="image").numpy()
+    expected = normalized(X, X.mean((1, 2), keepdims=True), X.var((1, 2), keepdims=True))
+    np.testing.assert_allclose(y, expected, atol=1e-4)
+    np.testing.assert_allclose(y[1:2], layer(X[1:2], statistics="image"), atol=1e-6)
+
+
+def test_fixed_statistics_are_the_moving_ones_and_the_default(layer):
+    y = layer(X, statistics="fixed")
+    np.testing.assert_allclose(y, normalized(X, [1, 2, 3], np.array([4, 5, 6])), atol=1e-4)
+    np.testing.assert_array_equal(y, layer(X))
+
+
+def test_only_training_moves_the_moving_statistics(layer):
+    before = layer.moving_mean.numpy()
+    for statistics in ("batch", "image", "fixed"):
+        layer(X, statistics=statistics)
+    np.testing.assert_array_equal(layer.moving_mean, before)
+
+
+def test_measuring_stores_the_batchs_statistics_outright(layer):
+    layer(X, statistics="measure")
+    np.testing.assert_allclose(layer.moving_mean, X.mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance, X.var((0, 1, 2)), rtol=1e-5)
+
+
+def test_training_equals_keras_own_layer_gradients_and_moving_statistics_included():
+    results = []
+    for layer in (BatchNorm(), keras.layers.BatchNormalization()):
+        layer.build(X.shape)
+        x = tf.constant(X)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            loss = tf.reduce_sum(tf.sin(y))
+        gradients = tape.gradient(loss, [x, *layer.trainable_variables])
+        results.append([y, *gradients, layer.moving_mean, layer.moving_variance])
+    for ours, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, expected, atol=2e-4)
+
+
+def test_a_single_value_for_each_channel_is_normalised_to_zero_and_stays_finite():
+    layer = BatchNorm()
+    y = layer(np.full((1, 1, 1, 3), 5.0, np.float32), training=True)
+    np.testing.assert_array_equal(y, np.zeros((1, 1, 1, 3)))
+    assert np.isfinite(layer.moving_variance.numpy()).all()
+
+
+def test_statistics_stay_float32_in_bfloat16():
+    layer = BatchNorm(dtype="mixed_bfloat16")
+    y = layer(X, training=True)
+    assert y.dtype == tf.bfloat16 and layer.moving_mean.dtype == "float32"
+    np.testing.assert_allclose(layer.moving_mean, 0.01 * X.mean((0, 1, 2)), rtol=1e-2)
+
+
+def test_instance_normalisation_is_each_images_own():
+    y = InstanceNorm()(X)
+    expected = normalized(X, X.mean((1, 2), keepdims=True), X.var((1, 2), keepdims=True))
+    np.testing.assert_allclose(y, expected, atol=1e-4)
+
+
+def test_unknown_kinds_are_refused(layer):
+    with pytest.raises(ValueError, match="statistics 'other'"):
+        layer(X, statistics="other")
+    with pytest.raises(ValueError, match="normalization 'other'"):
+        make_normalization("other")
+    assert make_normalization("none") is None

@@ -1,0 +1,195 @@
+"""Pix2Pix: whose weights a step moves, and that every way to train gives the same."""
+
+import copy
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_gen import Pix2Pix, losses
+from tf_gen.layers import example_seeds
+
+
+def trainable(network):
+    return [v.numpy() for v in network.trainable_variables]
+
+
+def batch_of(pairs, step=0, size=2):
+    rows = slice(size * step, size * (step + 1))
+    return pairs[0][rows], pairs[1][rows]
+
+
+class Frozen(keras.optimizers.SGD):
+    """An optimiser that moves nothing: what is left are the other network's effects."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        pass
+
+
+@pytest.mark.parametrize("update", ["alternating", "simultaneous"])
+@pytest.mark.parametrize("still", ["generator", "discriminator"])
+def test_an_update_of_one_network_leaves_the_other_bit_equal(make_pix2pix, pairs, update, still):
+    model = make_pix2pix(update=update)
+    optimizer = Frozen()
+    model.compile(**{f"{still}_optimizer": optimizer})
+    model.build_optimizers()
+    before = {name: trainable(getattr(model, name)) for name in ("generator", "discriminator")}
+    model.train_step(batch_of(pairs))
+    moved = {
+        name: any((a != b).any() for a, b in zip(old, trainable(getattr(model, name)), strict=True))
+        for name, old in before.items()
+    }
+    assert moved.pop(still) is False and list(moved.values()) == [True]
+
+
+def test_one_step_moves_every_trainable_weight(make_pix2pix, pairs):
+    # Without normalisation at the 1 x 1 bottleneck: there two values a channel may cancel.
+    model = make_pix2pix(normalization="instance")
+    before = {v.path: v.numpy() for v in model.trainable_variables}
+    model.train_step(batch_of(pairs))
+    still = [v.path for v in model.trainable_variables if (v.numpy() == before[v.path]).all()]
+    assert not still
+
+
+def by_hand(model, batch, adversarial, update):
+    """One step written out with Keras' own Adam: the second witness."""
+    inputs, targets = batch
+    generator, discriminator = model.generator, model.discriminator
+    adam = [keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2)]
+    seed = example_seeds(tf.constant([model.seed, 0]), len(inputs), 0)
+    with tf.GradientTape() as d_tape, tf.GradientTape() as g_tape:
+        fakes = generator(inputs, training=True, seed=seed)
+        real = discriminator([inputs, targets], training=True)
+        fake = discriminator([inputs, fakes], training=True)
+        d_loss = sum(losses.discriminator_terms(adversarial, real, fake))
+        g_loss = losses.generator_term(adversarial, fake)
+        g_loss += 100 * tf.reduce_mean(tf.abs(targets - fakes))
+    d_gradients = d_tape.gradient(d_loss, discriminator.trainable_variables)
+    if update == "alternating":
+        adam[0].apply(d_gradients, discriminator.trainable_variables)
+        with tf.GradientTape() as g_tape:
+            fakes = generator(inputs, training=True, seed=seed)
+            fake = discriminator([inputs, fakes], training=True)
+            g_loss = losses.generator_term(adversarial, fake)
+            g_loss += 100 * tf.reduce_mean(tf.abs(targets - fakes))
+    g_gradients = g_tape.gradient(g_loss, generator.trainable_variables)
+    if update == "simultaneous":
+        adam[0].apply(d_gradients, discriminator.trainable_variables)
+    adam[1].apply(g_gradients, generator.trainable_variables)
+    return float(g_loss), float(d_loss)
+
+
+@pytest.mark.parametrize("update", ["alternating", "simultaneous"])
+@pytest.mark.parametrize("adversarial", ["minimax", "least_squares"])
+def test_a_step_equals_one_written_out_by_hand(make_pix2pix, pairs, adversarial, update):
+    options = {"adversarial_loss": adversarial, "update": update, "normalization": "instance"}
+    ours, witness = make_pix2pix(**options), make_pix2pix(**options)
+    logs = ours.train_step(batch_of(pairs))
+    g_loss, d_loss = by_hand(witness, batch_of(pairs), adversarial, update)
+    np.testing.assert_allclose(logs["generator_loss"], g_loss, rtol=1e-5)
+    np.testing.assert_allclose(logs["discriminator_loss"], d_loss, rtol=1e-5)
+    for a, b in zip(trainable(ours), trainable(witness), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+def test_the_discriminator_is_shown_the_fakes_drawn_a_second_time(make_pix2pix, pairs):
+    once, twice = make_pix2pix(), make_pix2pix(redraw_fakes=True)
+    logs = [model.train_step(batch_of(pairs)) for model in (once, twice)]
+    assert logs[0]["d_fake"] == logs[1]["d_fake"]  # the first draw is the same
+    assert logs[0]["l1_loss"] != logs[1]["l1_loss"]  # the second has other noise
+
+
+def test_fit_equals_the_compiled_step_in_a_loop(make_pix2pix, pairs):
+    by_fit, by_loop = make_pix2pix(), make_pix2pix()
+    dataset = tf.data.Dataset.from_tensor_slices(pairs).batch(2)
+    by_fit.fit(dataset, epochs=1, shuffle=False, verbose=0)
+    step = tf.function(by_loop.train_step, input_signature=[dataset.element_spec])
+    for batch in dataset:
+        step(batch)
+    for a, b in zip(by_fit.variables, by_loop.variables, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+def test_eager_equals_compiled(make_pix2pix, pairs):
+    eager, compiled = make_pix2pix(), make_pix2pix()
+    eager.train_step(batch_of(pairs))
+    tf.function(compiled.train_step)(batch_of(pairs))
+    for a, b in zip(trainable(eager), trainable(compiled), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_a_step_of_another_batch_size_does_not_trace_again(make_pix2pix, pairs):
+    model, traces = make_pix2pix(), []
+
+    def step(batch):
+        traces.append(1)
+        return model.train_step(batch)
+
+    spec = tf.TensorSpec([None, 32, 32, 3])
+    compiled = tf.function(step, input_signature=[(spec, spec)])
+    compiled(batch_of(pairs))
+    compiled(batch_of(pairs, size=3))
+    compiled(batch_of(pairs, size=1))
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("network", ["generator", "discriminator"])
+def test_a_value_that_is_not_finite_stops_the_step_before_the_update(make_pix2pix, pairs, network):
+    model = make_pix2pix()
+    kernel = getattr(model, network).trainable_variables[0]
+    kernel.assign(np.full(kernel.shape, np.nan))
+    before = trainable(model.discriminator)[1:]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="'s loss or gradient"):
+        tf.function(model.train_step)(batch_of(pairs))
+    for a, b in zip(before, trainable(model.discriminator)[1:], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_keras_file_gives_back_model_and_both_optimisers(make_pix2pix, pairs, tmp_path):
+    model = make_pix2pix(adversarial_loss="hinge", reconstruction_weight=10.0, seed=3)
+    model.train_step(batch_of(pairs))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded, Pix2Pix) and loaded.get_config() == model.get_config()
+    np.testing.assert_array_equal(loaded(pairs[0]), model(pairs[0]))
+    for name in ("optimizer", "discriminator_optimizer"):
+        saved, found = getattr(model, name).variables, getattr(loaded, name).variables
+        for a, b in zip(saved, found, strict=True):
+            np.testing.assert_array_equal(a, b)
+    batch = batch_of(pairs, 1)
+    assert model.train_step(batch)["generator_loss"] == loaded.train_step(batch)["generator_loss"]
+
+
+def test_predict_and_evaluate_use_fixed_statistics_without_noise(make_pix2pix, pairs):
+    model = make_pix2pix()
+    outputs = model.predict(pairs[0], batch_size=3, verbose=0)
+    np.testing.assert_allclose(outputs, model.generator(pairs[0]), atol=1e-5)
+    found = model.evaluate(*pairs, batch_size=3, verbose=0, return_dict=True)
+    np.testing.assert_allclose(found["l1"], np.abs(outputs - pairs[1]).mean() / 2, rtol=1e-4)
+    assert set(found) == {"l1", "psnr", "ssim"}
+
+
+def test_bfloat16_keeps_weights_and_losses_in_float32(make_pix2pix, pairs):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = make_pix2pix()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    logs = model.train_step(batch_of(pairs))
+    assert {v.dtype for v in model.trainable_variables} == {"float32"}
+    assert {value.dtype for value in logs.values()} == {tf.float32}
+    assert model.generator.down_blocks[1].convolution.compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    "options", [{"adversarial_loss": "x"}, {"reconstruction": "x"}, {"update": "x"}]
+)
+def test_unknown_choices_are_refused(make_pix2pix, options):
+    with pytest.raises(ValueError, match="'x' is not one of"):
+        make_pix2pix(compiled=False, **options)
+
+
+def test_the_configuration_survives_a_copy(make_pix2pix):
+    config = make_pix2pix(compiled=False, update="simultaneous").get_config()
+    assert Pix2Pix.from_config(copy.deepcopy(config)).update == "simultaneous"

@@ -1,0 +1,83 @@
+"""What watches a training: the progress line, CSV files, TensorBoard, and signals."""
+
+import io
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tf_gen.training import callbacks
+
+
+def drive(watchers, first=0, total=6, epoch_steps=3, logs=lambda step: {"loss": 1.0 / (step + 1)}):
+    """Call callbacks as the loop would, without a model to train."""
+    model = keras.Model()
+    calls = keras.callbacks.CallbackList(
+        watchers, model=model, steps=epoch_steps, total_steps=total, first_step=first, epochs=2
+    )
+    calls.on_train_begin()
+    for step in range(first, total):
+        epoch, index = divmod(step, epoch_steps)
+        if index == 0 or step == first:
+            calls.on_epoch_begin(epoch)
+        seconds = float("nan") if step == first else 0.5
+        calls.on_train_batch_end(index, {**logs(step), "step_seconds": seconds})
+        if index + 1 == epoch_steps:
+            calls.on_epoch_end(epoch, {"loss": 1.0, "val_l1": 0.25})
+    calls.on_train_end()
+    return model
+
+
+def test_the_progress_line_tells_rate_time_left_and_validation():
+    stream = io.StringIO()
+    drive([callbacks.ProgressBar(2, ("loss",), stream)])
+    lines = stream.getvalue().splitlines()
+    assert "epoch 1/2" in lines[0] and "4.00 images/s" in lines[0] and "0:00:02 left" in lines[0]
+    assert lines[1] == "epoch 1: val_l1 0.2500" and "loss 0.333" in lines[0]
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(59.6, "0:01:00"), (3725, "1:02:05")])
+def test_times_are_read_as_on_a_clock(seconds, text):
+    assert callbacks.clock_time(seconds) == text
+
+
+def test_the_median_leaves_out_the_step_that_traces():
+    assert callbacks.median_seconds([float("nan"), 1.0, 2.0, 9.0]) == 2.0
+    assert np.isnan(callbacks.median_seconds([float("nan")]))
+
+
+def test_history_has_one_row_for_each_step_though_a_run_was_killed_and_went_on(tmp_path):
+    drive([callbacks.History(tmp_path)], total=5)  # killed after step 5, its checkpoint at 4
+    drive([callbacks.History(tmp_path)], first=4, total=6)
+    rows = callbacks.read_csv(tmp_path / "steps.csv")
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_allclose([row["loss"] for row in rows], 1 / np.arange(1, 7), rtol=1e-5)
+    assert [row["epoch"] for row in callbacks.read_csv(tmp_path / "epochs.csv")] == [1, 2]
+
+
+def test_tensorboard_gets_scalars_by_step_images_by_epoch_and_the_configuration(tmp_path):
+    scalars = callbacks.TensorBoardScalars(tmp_path, batch_size=2, text="| a | b |")
+    picture = np.zeros((4, 4, 3), np.uint8)
+    drive([scalars, callbacks.EpochImages(scalars, "validation", lambda: picture)])
+    events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
+    tags = events.Tags()["tensors"]
+    assert {"loss", "images_per_second", "epoch/val_l1", "validation", "config"} <= set(tags)
+    assert [event.step for event in events.Tensors("loss")] == [1, 2, 3, 4, 5, 6]
+    assert [event.step for event in events.Tensors("validation")] == [1, 2]
+
+
+def test_a_signal_stops_training_after_the_step_and_the_handler_is_given_back():
+    before = signal.getsignal(signal.SIGTERM)
+    stop = callbacks.StopOnSignal()
+
+    def logs(step):
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {}
+
+    model = drive([stop], logs=logs)
+    assert model.stop_training is True and stop.received == signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,0 +1,110 @@
+"""The loop: Keras' callback protocol, stopping, going on, and values that are not finite."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_gen.errors import NotFiniteError, UserError
+from tf_gen.training.loop import train
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes down every call that it gets."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def on_train_begin(self, logs=None):
+        self.calls.append("begin")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.calls.append(f"epoch {epoch}")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.calls.append(batch)
+        self.logs = logs
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.calls.append("end of epoch")
+        self.epoch_logs = logs
+
+    def on_train_end(self, logs=None):
+        self.calls.append("end")
+
+
+@pytest.fixture
+def make_batches(pairs):
+    def make(first, last):  # four steps of two pairs in an epoch
+        dataset = tf.data.Dataset.from_tensor_slices(pairs).batch(2).repeat()
+        return dataset.skip(first).take(last - first)
+
+    return make
+
+
+def test_it_makes_the_calls_of_fit(make_pix2pix, make_batches, pairs):
+    ours, keras_own = Recorder(), Recorder()
+    model = make_pix2pix()
+    reached = train(model, make_batches, steps_per_epoch=4, total_steps=8, callbacks=[ours])
+    dataset = tf.data.Dataset.from_tensor_slices(pairs).batch(2)
+    model.fit(dataset, epochs=2, shuffle=False, verbose=0, callbacks=[keras_own])
+    assert ours.calls == keras_own.calls and reached == 8
+    assert set(ours.logs) - set(keras_own.logs) == {"step_seconds"}
+
+
+def test_it_gives_the_weights_that_fit_gives(make_pix2pix, make_batches, pairs):
+    by_loop, by_fit = make_pix2pix(), make_pix2pix()
+    train(by_loop, make_batches, steps_per_epoch=4, total_steps=4)
+    dataset = tf.data.Dataset.from_tensor_slices(pairs).batch(2)
+    by_fit.fit(dataset, epochs=1, shuffle=False, verbose=0)
+    for a, b in zip(by_loop.variables, by_fit.variables, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+def test_a_run_may_begin_and_end_within_an_epoch(make_pix2pix, make_batches):
+    recorder = Recorder()
+    train(
+        make_pix2pix(), make_batches, steps_per_epoch=4, first_step=3, total_steps=6,
+        callbacks=[recorder],
+    )  # fmt: skip
+    assert recorder.calls == ["begin", "epoch 0", 3, "end of epoch", "epoch 1", 0, 1,
+                              "end of epoch", "end"]  # fmt: skip
+
+
+def test_epoch_logs_are_means_beside_the_validation_figures(make_pix2pix, make_batches):
+    recorder, losses = Recorder(), []
+    collect = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: losses.append(logs["l1_loss"])
+    )
+    train(
+        make_pix2pix(), make_batches, steps_per_epoch=4, total_steps=4,
+        callbacks=[collect, recorder], validate=lambda: {"val_l1": 0.5},
+    )  # fmt: skip
+    np.testing.assert_allclose(recorder.epoch_logs["l1_loss"], np.mean(losses), rtol=1e-6)
+    assert recorder.epoch_logs["val_l1"] == 0.5
+
+
+def test_a_callback_can_stop_it_after_a_step(make_pix2pix, make_batches):
+    model, recorder = make_pix2pix(), Recorder()
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = batch == 1
+
+    reached = train(
+        model, make_batches, steps_per_epoch=4, total_steps=8, callbacks=[Stop(), recorder]
+    )
+    assert reached == 2 and recorder.calls[-2:] == [1, "end"]
+
+
+def test_a_loss_that_is_not_finite_is_named_with_its_step(make_pix2pix, make_batches):
+    model = make_pix2pix(reconstruction_weight=float("nan"))
+    with pytest.raises(NotFiniteError, match="step 0: the generator's loss or gradient is not"):
+        train(model, make_batches, steps_per_epoch=4, total_steps=4)
+
+
+def test_values_out_of_range_are_named_before_training(make_pix2pix, pairs):
+    dataset = tf.data.Dataset.from_tensors((pairs[0] * 255, pairs[1]))
+    with pytest.raises(UserError, match="divide 8-bit images by 127.5"):
+        train(make_pix2pix(), lambda a, b: dataset, steps_per_epoch=1, total_steps=1)
