@@ -198,30 +198,33 @@ class Job:
         scalars = callbacks.TensorBoardScalars(
             self.folder / "logs", config.batch_size, _markdown(self.folder.read("config.json"))
         )
-        stop = callbacks.StopOnSignal()
-        train(
-            self.model,
-            lambda first, last: training_batches(
-                data.train_inputs, data.train_targets, config.image_size,
-                config.batch_size, config.seed, first, last,
+        watchers = [
+            callbacks.ProgressBar(
+                config.batch_size,
+                ("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake"),
             ),
-            steps_per_epoch=self.epoch_steps,
-            total_steps=self.total,
-            first_step=int(self.model.optimizer.iterations),
-            validate=self._validate,
-            callbacks=[
-                callbacks.ProgressBar(
-                    config.batch_size,
-                    ("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake"),
-                ),
-                callbacks.History(self.folder / "logs"),
-                scalars,
-                callbacks.EpochImages(scalars, "validation", self._grid),
-                stop,
-                self.checkpoints,
-            ],
-        )  # fmt: skip
+            callbacks.History(self.folder / "logs"),
+            scalars,
+            callbacks.EpochImages(scalars, "validation", self._grid),
+        ]
+        with callbacks.StopOnSignal() as stop:
+            train(
+                self.model,
+                self._batches,
+                steps_per_epoch=self.epoch_steps,
+                total_steps=self.total,
+                first_step=int(self.model.optimizer.iterations),
+                validate=self._validate,
+                callbacks=[*watchers, stop, self.checkpoints],
+            )
         return stop.received
+
+    def _batches(self, first_step: int, last_step: int):
+        config, data = self.config, self.data
+        return training_batches(
+            data.train_inputs, data.train_targets, config.image_size,
+            config.batch_size, config.seed, first_step, last_step,
+        )  # fmt: skip
 
     def _validate(self) -> dict[str, float]:
         rows = slice(0, EPOCH_VALIDATION)

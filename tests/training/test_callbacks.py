@@ -53,9 +53,18 @@ def test_history_has_one_row_for_each_step_though_a_run_was_killed_and_went_on(t
     drive([callbacks.History(tmp_path)], total=5)  # killed after step 5, its checkpoint at 4
     drive([callbacks.History(tmp_path)], first=4, total=6)
     rows = callbacks.read_csv(tmp_path / "steps.csv")
+    assert not list(tmp_path.glob("*.part"))
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
     np.testing.assert_allclose([row["loss"] for row in rows], 1 / np.arange(1, 7), rtol=1e-5)
     assert [row["epoch"] for row in callbacks.read_csv(tmp_path / "epochs.csv")] == [1, 2]
+
+
+def test_a_row_that_a_kill_cut_short_is_dropped(tmp_path):
+    drive([callbacks.History(tmp_path)], total=2)
+    with (tmp_path / "steps.csv").open("a") as file:
+        file.write("1")
+    drive([callbacks.History(tmp_path)], first=2, total=4)
+    assert [row["step"] for row in callbacks.read_csv(tmp_path / "steps.csv")] == [1, 2, 3, 4]
 
 
 def test_tensorboard_gets_scalars_by_step_images_by_epoch_and_the_configuration(tmp_path):
@@ -71,13 +80,13 @@ def test_tensorboard_gets_scalars_by_step_images_by_epoch_and_the_configuration(
 
 def test_a_signal_stops_training_after_the_step_and_the_handler_is_given_back():
     before = signal.getsignal(signal.SIGTERM)
-    stop = callbacks.StopOnSignal()
 
     def logs(step):
         if step == 2:
             os.kill(os.getpid(), signal.SIGTERM)
         return {}
 
-    model = drive([stop], logs=logs)
+    with callbacks.StopOnSignal() as stop:
+        model = drive([stop], logs=logs)
     assert model.stop_training is True and stop.received == signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is before

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import os
+import re
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterable
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from tf_gen.errors import UserError
 
@@ -20,7 +22,42 @@ FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 MAX_PIXELS = 100_000_000  # by the header, before a pixel is decoded: a small file can claim more
 # what Pillow raises for damaged files of these formats
-DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, OverflowError)
+DAMAGED = (
+    *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, OverflowError),
+    Image.DecompressionBombError,  # far more pixels than MAX_PIXELS
+)
+TURNS = {  # EXIF orientation -> what sets the image upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class _Quiet:
+    """No warnings while any thread is inside: ``catch_warnings`` is not made for threads."""
+
+    def __init__(self):
+        self.lock, self.inside = threading.Lock(), 0
+
+    def __enter__(self):
+        with self.lock:
+            if not self.inside:
+                self.filters = warnings.catch_warnings(action="ignore")
+                self.filters.__enter__()
+            self.inside += 1
+
+    def __exit__(self, *error):
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                self.filters.__exit__(*error)
+
+
+QUIET = _Quiet()  # Pillow warns of odd metadata in sound images
 
 
 class Unreadable(UserError):
@@ -35,8 +72,8 @@ def image_files(folder: Path) -> list[Path]:
 
 def natural_key(path: Path):
     """A sort key under which numbers in names count as numbers."""
-    digits = "".join(c if c.isdigit() else " " for c in path.stem).split()
-    return [int(d) for d in digits if d.isdecimal()], path.name
+    parts = re.split(r"(\d+)", path.stem)  # words at even places, numbers at odd ones
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
 
 
 def decode(data: bytes, name: str) -> np.ndarray:
@@ -47,21 +84,25 @@ def decode(data: bytes, name: str) -> np.ndarray:
     Raises: Unreadable, which names the file and says why.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata in sound images
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise Unreadable(
-                        f"{name}: {image.width} x {image.height} pixels is more than "
-                        f"the {MAX_PIXELS:,} that are read; make it smaller"
-                    )
-                image.load()
-                return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+        with QUIET, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Unreadable(
+                    f"{name}: {image.width} x {image.height} pixels is more than "
+                    f"the {MAX_PIXELS:,} that are read; make it smaller"
+                )
+            image.load()
+            return np.asarray(_to_rgb(_upright(image)))
     except Unreadable:
         raise
     except DAMAGED as error:
         reason = str(error).partition("<")[0].strip() or type(error).__name__
         raise Unreadable(f"{name}: not a readable image ({reason})") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Without ImageOps.exif_transpose, which rewrites all EXIF tags and fails on odd ones."""
+    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -103,10 +144,8 @@ def read_all(
         attempts = list(pool.map(attempt, names))
     bad = [(name, reason) for name, _, reason in attempts if reason]
     if bad and not skip_unreadable:
-        shown = "; ".join(reason for _, reason in bad[:20])
-        more = f"; and {len(bad) - 20} more" if len(bad) > 20 else ""
         raise Unreadable(
-            f"{len(bad)} unreadable: {shown}{more}. "
+            f"{len(bad)} unreadable: {'; '.join(reason for _, reason in bad)}. "
             "Mend or remove what is named, or go on without it: --skip-unreadable"
         )
     return [result for _, result, reason in attempts if not reason], bad

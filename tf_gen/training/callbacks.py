@@ -6,6 +6,7 @@ the loop gives beside what ``fit`` gives.
 
 import collections
 import csv
+import os
 import signal
 import sys
 import time
@@ -106,32 +107,24 @@ class History(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self._epochs.write(epoch + 1, logs)
 
-    def on_train_end(self, logs=None):
-        self._steps.close()
-        self._epochs.close()
-
 
 class CsvLog:
     """A CSV file of numbered rows that can be gone on with after row ``last``."""
 
     def __init__(self, path: Path, key: str, last: int):
         self.path, self.key = path, key
-        kept = [row for row in read_csv(path) if row[key] <= last]
-        self._file = path.open("w", newline="")
-        self._writer = None
-        for row in kept:
-            self.write(int(row.pop(key)), row)
+        text = path.read_text() if path.exists() else ""
+        header, *rows = text.rpartition("\n")[0].split("\n")  # a kill may have cut the last line
+        kept = [header, *(row for row in rows if int(row.partition(",")[0]) <= last)]
+        temporary = path.with_suffix(".part")
+        temporary.write_text("".join(f"{line}\n" for line in kept if line))
+        os.replace(temporary, path)
 
     def write(self, number, logs):
-        row = {self.key: number, **{name: f"{value:.6g}" for name, value in logs.items()}}
-        if self._writer is None:
-            self._writer = csv.DictWriter(self._file, list(row))
-            self._writer.writeheader()
-        self._writer.writerow(row)
-        self._file.flush()
-
-    def close(self):
-        self._file.close()
+        with self.path.open("a") as file:
+            if file.tell() == 0:
+                file.write(",".join([self.key, *logs]) + "\n")
+            file.write(",".join([str(number), *(f"{v:.6g}" for v in logs.values())]) + "\n")
 
 
 def read_csv(path) -> list[dict[str, float]]:
@@ -198,17 +191,23 @@ class EpochImages(keras.callbacks.Callback):
 class StopOnSignal(keras.callbacks.Callback):
     """Ends training after the present step on Ctrl-C or SIGTERM; a second signal ends at once.
 
-    ``received`` is the signal's number, or None. Put it before Checkpoints writes its last.
+    A context manager, which gives the signals' handlers back. ``received`` is the signal's
+    number, or None. Put it before Checkpoints in the list: that writes the last one.
     """
 
     def __init__(self):
         super().__init__()
         self.received = None
 
-    def on_train_begin(self, logs=None):
+    def __enter__(self):
         self._before = {
             number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
         }
+        return self
+
+    def __exit__(self, *error):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _note(self, number, frame):
         if self.received is not None:
@@ -218,7 +217,3 @@ class StopOnSignal(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if self.received is not None:
             self.model.stop_training = True
-
-    def on_train_end(self, logs=None):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)

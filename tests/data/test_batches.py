@@ -1,0 +1,128 @@
+"""Batches as a pure function of seed and step; flat images tell which pair is which."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_gen.data.batches import plain_batches, steps_per_epoch, training_batches
+
+COUNT, SIZE = 7, 4
+
+
+def flat_pairs():
+    """Pair i is grey level i on one side and 100 + i on the other: uint8 [7, 6, 6, 3] each."""
+    levels = np.arange(COUNT, dtype=np.uint8)[:, None, None, None]
+    return (np.broadcast_to(levels + low, (COUNT, 6, 6, 3)) for low in np.uint8([0, 100]))
+
+
+def noisy_pairs():
+    """Pairs whose pixels tell every crop: uint8 [7, 6, 6, 3] each."""
+    return np.random.default_rng(0).integers(0, 256, (2, COUNT, 6, 6, 3), np.uint8)
+
+
+def grey_levels(images):
+    """The grey level of each flat image of a batch in [-1, 1]."""
+    levels = np.rint((np.asarray(images) + 1) * 127.5).astype(int)
+    assert (levels == levels[:, :1, :1, :1]).all()
+    return levels[:, 0, 0, 0].tolist()
+
+
+def shown(batches):
+    """The number of each pair, batch by batch; inputs and targets belong together."""
+    numbers = []
+    for inputs, targets in batches:
+        numbers.append(grey_levels(inputs))
+        assert grey_levels(targets) == [100 + number for number in numbers[-1]]
+    return numbers
+
+
+def orders(epochs, seed=0, batch_size=3):
+    """The pairs in the order in which each of the first epochs shows them."""
+    steps = steps_per_epoch(COUNT, batch_size)
+    batches = shown(training_batches(*flat_pairs(), SIZE, batch_size, seed, 0, epochs * steps))
+    return [sum(batches[i * steps : (i + 1) * steps], []) for i in range(epochs)]
+
+
+@pytest.mark.parametrize("count", range(1, 14))
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 13, 20])
+def test_the_steps_of_an_epoch_show_each_example_once(count, batch_size):
+    assert steps_per_epoch(count, batch_size) == len(range(0, count, batch_size))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 10])
+def test_every_epoch_shows_each_pair_exactly_once(batch_size):
+    for order in orders(3, batch_size=batch_size):
+        assert sorted(order) == list(range(COUNT))
+
+
+def test_epochs_have_orders_of_their_own():
+    seen = orders(5)
+    assert len(set(map(tuple, seen))) == 5
+    assert list(range(COUNT)) not in seen
+
+
+def test_the_last_batch_of_an_epoch_may_be_smaller():
+    batches = training_batches(*flat_pairs(), SIZE, 3, 0, 0, 6)
+    assert [len(inputs) for inputs, _ in batches] == [3, 3, 1] * 2
+
+
+def test_another_seed_gives_another_order():
+    seeds = (0, 1, 2, 2**31 - 2)
+    assert len({tuple(orders(1, seed)[0]) for seed in seeds}) == len(seeds)
+
+
+def test_the_order_does_not_depend_on_the_batch_size():
+    assert orders(2, batch_size=1) == orders(2, batch_size=3) == orders(2, batch_size=10)
+
+
+def test_every_pair_comes_first_about_equally_often():
+    batches = shown(training_batches(*flat_pairs(), SIZE, COUNT, 1, 0, 210))
+    counts = np.bincount([batch[0] for batch in batches], minlength=COUNT)
+    assert ((counts - 30) ** 2 / 30).sum() < 22.5  # 6 degrees of freedom, once in 1000
+
+
+def test_starting_later_gives_the_tail_of_the_whole_run_bit_for_bit():
+    whole = list(training_batches(*noisy_pairs(), SIZE, 3, 5, 0, 9))
+    for first_step in (1, 3, 5, 8):
+        tail = list(training_batches(*noisy_pairs(), SIZE, 3, 5, first_step, 9))
+        assert len(tail) == 9 - first_step
+        for late, early in zip(tail, whole[first_step:], strict=True):
+            for side, expected in zip(late, early, strict=True):
+                np.testing.assert_array_equal(side, expected)
+
+
+def test_a_run_over_before_it_begins_has_no_batches():
+    assert list(training_batches(*noisy_pairs(), SIZE, 3, 5, 9, 9)) == []
+
+
+def test_the_same_pair_is_jittered_anew_in_each_epoch():
+    image, target = (side[:1] for side in noisy_pairs())
+    batches = training_batches(image, target, SIZE, 1, 0, 0, 12)
+    assert len({inputs.numpy().tobytes() for inputs, _ in batches}) > 4
+
+
+def test_batches_have_the_size_and_the_range_of_the_network():
+    dataset = training_batches(*noisy_pairs(), SIZE, 3, 0, 0, 3)
+    for spec in dataset.element_spec:
+        assert spec.dtype == tf.float32
+        assert spec.shape.as_list() == [None, SIZE, SIZE, 3]
+    for batch in dataset:
+        for side in batch:
+            assert side.shape[1:] == (SIZE, SIZE, 3)
+            assert -1 <= side.numpy().min() < side.numpy().max() <= 1
+
+
+@pytest.mark.parametrize(("batch_size", "sizes"), [(3, [3, 3, 1]), (7, [7]), (10, [7])])
+def test_plain_batches_show_all_pairs_in_order(batch_size, sizes):
+    numbers = shown(plain_batches(*flat_pairs(), batch_size))
+    assert [len(batch) for batch in numbers] == sizes
+    assert sum(numbers, []) == list(range(COUNT))
+
+
+def test_plain_batches_show_the_pairs_as_they_are():
+    pairs = noisy_pairs()
+    batches = list(plain_batches(*pairs, 3))
+    for i, side in enumerate(pairs):
+        joined = np.concatenate([batch[i] for batch in batches])
+        assert joined.dtype == np.float32
+        np.testing.assert_allclose(joined, side.astype(float) / 127.5 - 1, atol=1e-6)

@@ -1,0 +1,137 @@
+"""Scaling and the paired jitter, against brute force over all crops."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_gen.data.images import paired_jitter, to_tanh_range
+
+
+def distinct_pixels(height, width):
+    """An image in which no two pixels are alike: uint8 [height, width, 3] of (row, column, 7)."""
+    return np.stack(np.broadcast_arrays(*np.ogrid[:height, :width], 7), axis=-1).astype(np.uint8)
+
+
+def jittered(images, size, seed, targets=None):
+    """paired_jitter in NumPy; a seed is a pair of integers."""
+    images = np.asarray(images)
+    targets = images if targets is None else targets
+    crops = paired_jitter(tf.constant(images), tf.constant(targets), size, tf.constant(seed))
+    return tuple(crop.numpy() for crop in crops)
+
+
+def windows(image, size):
+    """{(top, left, mirrored): every window of an image, and its mirror image}."""
+    found = {}
+    for top in range(image.shape[0] - size + 1):
+        for left in range(image.shape[1] - size + 1):
+            window = image[top : top + size, left : left + size]
+            found[top, left, False], found[top, left, True] = window, window[:, ::-1]
+    return found
+
+
+def which_window(crop, candidates):
+    """The one window that a crop equals."""
+    (where,) = [at for at, window in candidates.items() if np.array_equal(crop, window)]
+    return where
+
+
+# ----------------------------------------------------------------------------------- to_tanh_range
+
+
+def test_grey_levels_span_the_range_of_tanh():
+    scaled = to_tanh_range(np.array([0, 255], np.uint8))
+    assert scaled.dtype == tf.float32
+    np.testing.assert_array_equal(scaled, [-1.0, 1.0])
+
+
+def test_grey_levels_are_equally_spaced_and_come_back():
+    levels = np.arange(256, dtype=np.uint8)
+    scaled = to_tanh_range(levels).numpy().astype(float)
+    np.testing.assert_allclose(scaled, np.linspace(-1, 1, 256), atol=1e-7)
+    np.testing.assert_array_equal(np.rint((scaled + 1) * 127.5), levels)
+
+
+# ----------------------------------------------------------------------------------- paired_jitter
+
+
+@pytest.mark.parametrize("seed", [(0, 0), (0, 1), (1, 0), (5, 77), (2**31 - 1, 3)])
+def test_both_sides_move_alike(seed):
+    images = np.random.default_rng(0).integers(0, 256, (6, 11, 13, 3), np.uint8)
+    inputs, targets = jittered(images, 8, seed)
+    np.testing.assert_array_equal(inputs, targets)
+
+
+def test_the_sides_are_not_mixed_up():
+    rng = np.random.default_rng(1)
+    left, right = (rng.integers(low, low + 100, (6, 11, 13, 3), np.uint8) for low in (0, 150))
+    inputs, targets = jittered(left, 8, (0, 0), right)
+    assert inputs.max() < 100 and targets.min() >= 150
+
+
+def test_the_sides_may_differ_in_channels():
+    image = distinct_pixels(9, 9)[None]
+    inputs, targets = jittered(image, 5, (0, 2), image[..., :1])
+    assert inputs.shape == (1, 5, 5, 3)
+    np.testing.assert_array_equal(inputs[..., :1], targets)
+
+
+@pytest.mark.parametrize(("height", "width"), [(7, 7), (6, 9), (12, 5)])
+def test_a_crop_is_a_window_of_its_image_or_the_mirror_of_one(height, width):
+    image = distinct_pixels(height, width)
+    images = np.stack([image, image + np.uint8(20), image + np.uint8(40)])
+    for crops in jittered(images, 5, (3, 4)):
+        assert crops.shape == (3, 5, 5, 3) and crops.dtype == np.uint8
+        for crop, source in zip(crops, images, strict=True):
+            which_window(crop, windows(source, 5))
+
+
+def test_every_corner_and_both_mirrorings_occur_about_equally_often():
+    image = distinct_pixels(7, 7)
+    candidates = windows(image, 5)  # 3 x 3 corners, each in two ways
+    counts = dict.fromkeys(candidates, 0)
+    for step in range(9):
+        crops, _ = jittered(np.repeat(image[None], 50, axis=0), 5, (11, step))
+        for crop in crops:
+            counts[which_window(crop, candidates)] += 1
+    assert len(counts) == 18
+    chi_square = sum((count - 25) ** 2 / 25 for count in counts.values())
+    assert chi_square < 40.8  # what 17 degrees of freedom exceed once in 1000
+
+
+def test_each_example_of_a_batch_has_its_own_jitter():
+    image = distinct_pixels(20, 20)
+    crops, _ = jittered(np.repeat(image[None], 8, axis=0), 5, (0, 0))
+    assert len({crop.tobytes() for crop in crops}) > 4
+
+
+def test_the_same_seed_gives_the_same_crops_and_another_one_others():
+    image = np.repeat(distinct_pixels(20, 20)[None], 8, axis=0)
+    first, _ = jittered(image, 5, (1, 2))
+    np.testing.assert_array_equal(first, jittered(image, 5, (1, 2))[0])
+    for other in ((1, 3), (2, 2), (2, 1)):
+        assert not np.array_equal(first, jittered(image, 5, other)[0])
+
+
+def test_a_graph_gives_the_same_crops_of_known_size():
+    images = np.repeat(distinct_pixels(20, 20)[None], 4, axis=0)
+    graph = tf.function(
+        lambda batch, seed: paired_jitter(batch, batch, 5, seed),
+        input_signature=[
+            tf.TensorSpec([None, None, None, 3], tf.uint8),
+            tf.TensorSpec([2], tf.int32),
+        ],
+    )
+    for got, expected in zip(
+        graph(images, np.int32([4, 5])), jittered(images, 5, (4, 5)), strict=True
+    ):
+        np.testing.assert_array_equal(got, expected)
+    for output in graph.get_concrete_function().outputs:
+        assert output.shape.as_list() == [None, 5, 5, 3]
+
+
+def test_without_slack_an_image_is_only_mirrored_or_not():
+    image = distinct_pixels(6, 6)
+    crops, _ = jittered(np.repeat(image[None], 30, axis=0), 6, (0, 0))
+    seen = {which_window(crop, windows(image, 6)) for crop in crops}
+    assert seen == {(0, 0, False), (0, 0, True)}

@@ -1,0 +1,26 @@
+"""Small folders of real files for the scripts to run on."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_gen.data import draw_pairs
+
+
+@pytest.fixture(scope="session")
+def maps(tmp_path_factory):
+    """A folder of side-by-side pairs: six to train on, three to validate."""
+    folder = tmp_path_factory.mktemp("maps")
+    for split, count, seed in (("train", 6, 0), ("val", 3, 1)):
+        (folder / split).mkdir()
+        for i, sides in enumerate(zip(*draw_pairs(count, seed, 48), strict=True)):
+            Image.fromarray(np.concatenate(sides, axis=1)).save(folder / split / f"{i + 1}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def float32_policy():
+    """Scripts set the process's dtype policy; tests share a process."""
+    yield
+    keras.config.set_dtype_policy("float32")

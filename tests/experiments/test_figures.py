@@ -1,0 +1,33 @@
+"""Figures are files that show what they were given."""
+
+import numpy as np
+from PIL import Image
+
+from experiments import _figures
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+
+
+def test_a_grid_has_one_row_for_each_example():
+    grid = _figures.grid(IMAGES, IMAGES[::-1])
+    assert grid.shape == (24, 16, 3)
+    np.testing.assert_array_equal(grid[8:16, :8], IMAGES[1])
+    np.testing.assert_array_equal(grid[:8, 8:], IMAGES[2])
+
+
+def test_the_range_of_tanh_becomes_grey_levels():
+    np.testing.assert_array_equal(_figures.to_uint8([-2.0, -1.0, 0.0, 1.0]), [0, 0, 128, 255])
+
+
+def test_a_running_mean_is_the_mean_of_the_neighbours():
+    values = np.random.default_rng(0).normal(size=100)
+    expected = [values[max(0, i - 2) : i + 3].mean() for i in range(100)]
+    np.testing.assert_allclose(_figures.running_mean(values), expected)
+
+
+def test_pictures_and_curves_are_written(tmp_path):
+    _figures.image_rows(tmp_path / "rows.png", {"input": IMAGES, "output": IMAGES})
+    rows = [{"step": i, "loss": 1.0 / i} for i in range(1, 30)]
+    _figures.curves(tmp_path / "curves.png", rows, {"generator": ["loss"]}, steps_per_epoch=10)
+    for name in ("rows.png", "curves.png"):
+        assert np.asarray(Image.open(tmp_path / name)).std() > 10
