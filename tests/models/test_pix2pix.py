@@ -1,6 +1,7 @@
 """Pix2Pix: whose weights a step moves, and that every way to train gives the same."""
 
 import copy
+import json
 
 import keras
 import numpy as np
@@ -151,7 +152,8 @@ def test_the_keras_file_gives_back_model_and_both_optimisers(make_pix2pix, pairs
     model.train_step(batch_of(pairs))
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert isinstance(loaded, Pix2Pix) and loaded.get_config() == model.get_config()
+    assert isinstance(loaded, Pix2Pix)
+    assert json.dumps(loaded.get_config()) == json.dumps(model.get_config())
     np.testing.assert_array_equal(loaded(pairs[0]), model(pairs[0]))
     for name in ("optimizer", "discriminator_optimizer"):
         saved, found = getattr(model, name).variables, getattr(loaded, name).variables

@@ -92,11 +92,13 @@ class Pix2Pix(keras.Model):
         self.build_optimizers()
 
     def build(self, input_shape):
-        """Build both networks for inputs [B, H, W, C]."""
-        self.generator.build(input_shape)
+        """Build both networks for inputs [B, H, W, C]; those that are built are left alone."""
+        if not self.generator.built:
+            self.generator.build(input_shape)
         images = self.generator.compute_output_shape(input_shape)
         conditional = self.discriminator.conditional
-        self.discriminator.build([input_shape, images] if conditional else images)
+        if not self.discriminator.built:
+            self.discriminator.build([input_shape, images] if conditional else images)
 
     def build_optimizers(self):
         """Make the optimisers' moments, so that a checkpoint can be read into them."""
