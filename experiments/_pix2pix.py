@@ -52,6 +52,11 @@ class Data:
 def load_data(config) -> Data:
     """Draw or read the pairs that the configuration names."""
     sizes = {"train": round(config.image_size * JITTER), "val": config.image_size}
+    if config.data == "report":
+        raise UserError(
+            "--data report: the published set is not fetched yet; unpack its maps.tar.gz "
+            "(README says where it is) and give --data the folder maps"
+        )
     print(f"data: {'drawing' if config.data == 'synthetic' else 'reading'} {config.data}")
     if config.data == "synthetic":
         train, val = (_draw(split, size) for split, size in sizes.items())

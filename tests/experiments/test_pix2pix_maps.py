@@ -159,6 +159,7 @@ def test_epochs_may_not_change_while_the_learning_rate_falls(maps, tmp_path, cap
 BAD = {
     "a folder that is not there": ({"data": "/nowhere"}, "/nowhere: no such folder"),
     "a size that the U-Net can't take": ({"image_size": 100}, "--image-size 100"),
+    "the report's set": ({"data": "report"}, "--data report: the published set is not fetched"),
     "no epoch": ({"epochs": 0}, "--epochs 0: must be at least 1"),
     "a learning rate of 0": ({"learning_rate": 0.0}, "--learning-rate 0.0: must be more than 0"),
     "a negative weight": ({"reconstruction_weight": -1.0}, "--reconstruction-weight -1.0"),

@@ -98,6 +98,35 @@ def test_a_callback_can_stop_it_after_a_step(make_pix2pix, make_batches):
     assert reached == 2 and recorder.calls[-2:] == [1, "end"]
 
 
+def test_keras_own_callbacks_watch_it_as_they_watch_fit(make_pix2pix, make_batches, tmp_path):
+    model = make_pix2pix()
+    callbacks = [
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", monitor="val_l1", mode="min"),
+        keras.callbacks.EarlyStopping(monitor="val_l1", mode="min", patience=1),
+        keras.callbacks.TerminateOnNaN(),
+    ]
+    reached = train(
+        model, make_batches, steps_per_epoch=4, total_steps=16, callbacks=callbacks,
+        validate=lambda: {"val_l1": 0.5},
+    )  # fmt: skip
+    assert reached == 8  # no better after two epochs
+    assert (tmp_path / "log.csv").read_text().count("\n") == 3
+    loaded = keras.saving.load_model(tmp_path / "best.keras")
+    for a, b in zip(loaded.generator.weights, model.generator.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_callback_that_sets_the_learning_rate_reaches_the_generators_alone(
+    make_pix2pix, make_batches
+):
+    model = make_pix2pix()
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch: 1e-5)
+    train(model, make_batches, steps_per_epoch=4, total_steps=4, callbacks=[schedule])
+    rates = model.optimizer.learning_rate, model.discriminator_optimizer.learning_rate
+    np.testing.assert_allclose(rates, [1e-5, 2e-4], rtol=1e-6)
+
+
 def test_a_loss_that_is_not_finite_is_named_with_its_step(make_pix2pix, make_batches):
     model = make_pix2pix(reconstruction_weight=float("nan"))
     with pytest.raises(NotFiniteError, match="step 0: the generator's loss or gradient is not"):

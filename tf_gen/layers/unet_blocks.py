@@ -11,8 +11,20 @@ def weights_initializer():
     return keras.initializers.RandomNormal(0.0, 0.02)
 
 
+class _Block(keras.layers.Layer):
+    """A ``convolution`` of stride 2, then a ``norm`` or None: both made by the subclass."""
+
+    def build(self, input_shape):
+        self.convolution.build(input_shape)
+        if self.norm:
+            self.norm.build(self.compute_output_shape(input_shape))
+
+    def compute_output_shape(self, input_shape):
+        return self.convolution.compute_output_shape(input_shape)
+
+
 @keras.saving.register_keras_serializable("tf_gen")
-class DownBlock(keras.layers.Layer):
+class DownBlock(_Block):
     """Halves height and width: 4 x 4 convolution of stride 2, normalisation, leaky ReLU (0.2)."""
 
     def __init__(self, filters, normalization="batch", **kwargs):
@@ -26,19 +38,11 @@ class DownBlock(keras.layers.Layer):
         self.norm = make_normalization(normalization)
         self.activation = keras.layers.LeakyReLU(0.2)
 
-    def build(self, input_shape):
-        self.convolution.build(input_shape)
-        if self.norm:
-            self.norm.build(self.compute_output_shape(input_shape))
-
     def call(self, x, training=False, statistics=None):
         x = self.convolution(x)  # [B, H/2, W/2, filters]
         if self.norm:
             x = self.norm(x, training=training, statistics=statistics)
         return self.activation(x)
-
-    def compute_output_shape(self, input_shape):
-        return self.convolution.compute_output_shape(input_shape)
 
     def get_config(self):
         return {
@@ -49,7 +53,7 @@ class DownBlock(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tf_gen")
-class UpBlock(keras.layers.Layer):
+class UpBlock(_Block):
     """Doubles height and width: 4 x 4 transposed convolution, normalisation, dropout, ReLU."""
 
     def __init__(self, filters, normalization="batch", dropout=0.0, noise_stream=0, **kwargs):
@@ -66,11 +70,6 @@ class UpBlock(keras.layers.Layer):
         self.noise = ExampleDropout(dropout, noise_stream, name="dropout") if dropout else None
         self.activation = keras.layers.ReLU()
 
-    def build(self, input_shape):
-        self.convolution.build(input_shape)
-        if self.norm:
-            self.norm.build(self.compute_output_shape(input_shape))
-
     def call(self, x, training=False, dropout=False, statistics=None, seed=None):
         x = self.convolution(x)  # [B, 2H, 2W, filters]
         if self.norm:
@@ -78,9 +77,6 @@ class UpBlock(keras.layers.Layer):
         if self.noise:
             x = self.noise(x, active=dropout, seed=seed)
         return self.activation(x)
-
-    def compute_output_shape(self, input_shape):
-        return self.convolution.compute_output_shape(input_shape)
 
     def get_config(self):
         return {

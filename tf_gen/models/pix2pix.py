@@ -31,9 +31,12 @@ class Pix2Pix(keras.Model):
         seed: of dropout's noise, which is a pure function of (seed, step, example).
 
     ``fit`` and ``train_step`` take batches ``(inputs, targets)``, each float32 [B, H, W, C] in
-    [-1, 1]. ``call`` gives the generator's images. Keras' callbacks see the generator's
-    optimiser as ``model.optimizer``; those that change its learning rate do not touch the
-    discriminator's.
+    [-1, 1]. ``call`` gives the generator's images.
+
+    Keras' own callbacks see the generator's optimiser as ``model.optimizer``: those that watch
+    or save (CSVLogger, EarlyStopping, ModelCheckpoint, TerminateOnNaN) work as ever; those that
+    set a learning rate (LearningRateScheduler, ReduceLROnPlateau) reach the generator's alone,
+    so give both optimisers a schedule instead.
     """
 
     def __init__(

@@ -59,11 +59,10 @@ def train(
         step += 1
         epoch_logs.append(logs)
         callbacks.on_train_batch_end(index, {**logs, "step_seconds": seconds})
-        stopped = model.stop_training
-        if index + 1 == steps_per_epoch or (step == total_steps and not stopped):
+        if index + 1 == steps_per_epoch or (step == total_steps and not model.stop_training):
             means = keras.tree.map_structure(lambda *values: sum(values) / len(values), *epoch_logs)
             callbacks.on_epoch_end(epoch, {**means, **(validate() if validate else {})})
-        if stopped:
+        if model.stop_training:  # after a step, or at an epoch's end
             break
     callbacks.on_train_end()
     return step
