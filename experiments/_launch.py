@@ -4,6 +4,7 @@ Nothing here imports TensorFlow before the command line has been read: ``--help`
 """
 
 import ctypes
+import math
 import os
 import platform
 import signal
@@ -31,9 +32,26 @@ def launch(name: str, config_class, run) -> None:
         prog=f"python -m experiments.{name}",
         description=sys.modules[run.__module__].__doc__,
     )
-    hold_memory()
-    load_tensorflow()
-    sys.exit(_guarded(name, run, config))
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        hold_memory()
+        load_tensorflow()
+        code = _guarded(name, run, config)
+    except KeyboardInterrupt as stop:
+        goes_on = "; the same command with its --run-dir goes on from the last checkpoint, if any"
+        _complain(name, "interrupted" + (goes_on if hasattr(config, "run_dir") else ""))
+        code = 128 + getattr(stop, "number", signal.SIGINT)
+    sys.exit(code)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM where no training is under way that could end after its step."""
+
+    number = signal.SIGTERM
+
+
+def _terminate(number, frame):
+    raise Terminated
 
 
 def _guarded(name, run, config) -> int:
@@ -47,17 +65,13 @@ def _guarded(name, run, config) -> int:
     except NotFiniteError as error:
         _complain(
             name,
-            f"{error}; training stopped, the last checkpoint is kept. "
+            f"{error}; training stopped, the last checkpoint, if any, is kept. "
             "Try a lower --learning-rate or --precision float32",
         )
         return NOT_FINITE
     except Stopped as stop:
         _complain(name, f"stopped; the same command with --run-dir {stop.run_dir} goes on")
         return 128 + stop.number
-    except KeyboardInterrupt:
-        goes_on = "; the same command with its --run-dir goes on"
-        _complain(name, "interrupted" + (goes_on if hasattr(config, "run_dir") else ""))
-        return 128 + signal.SIGINT
     except OSError as error:
         _complain(name, f"{error.filename or 'input or output'}: {error.strerror or error}")
         return USER_ERROR
@@ -102,7 +116,12 @@ def check_range(option: str, value, low, high=None, *, open_low=False) -> None:
     """Raise UserError naming the option if the value lies outside [low, high] (or (low, high])."""
     from tf_gen.errors import UserError
 
-    if value < low or (open_low and value == low) or (high is not None and value > high):
+    if (
+        not math.isfinite(value)
+        or value < low
+        or (open_low and value == low)
+        or (high is not None and value > high)
+    ):
         bound = f"more than {low}" if open_low else f"at least {low}"
         most = "" if high is None else f" and at most {high}"
         raise UserError(f"--{option} {value}: must be {bound}{most}")

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from experiments import _figures
 from experiments._run_readme import table, write_readme
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.data import Pairs, draw_pairs, load_pairs, steps_per_epoch, training_batches
 from tf_gen.data.images import to_tanh_range
+from tf_gen.data.reading import Unreadable
 from tf_gen.errors import UserError
 from tf_gen.export import export_pix2pix
 from tf_gen.optimizers import FusedAdam
@@ -19,7 +21,7 @@ from tf_gen.training import callbacks
 from tf_gen.training.checkpoints import Checkpoints, newest_step, read_networks
 from tf_gen.training.evaluation import Translator, errors, full_figures
 from tf_gen.training.loop import train
-from tf_gen.training.run_dir import RunDir
+from tf_gen.training.run_dir import RunDir, run_record
 from tf_gen.training.schedules import LinearDecay
 from tf_gen.training.statistics import recompute_statistics
 
@@ -61,10 +63,7 @@ def load_data(config) -> Data:
     if config.data == "synthetic":
         train, val = (_draw(split, size) for split, size in sizes.items())
     else:
-        train, val = (
-            load_pairs(config.data, split, size, config.skip_unreadable)
-            for split, size in sizes.items()
-        )
+        train, val = _read(config, sizes)
     for pairs in (train, val):
         for _, reason in pairs.skipped:
             print(f"skipped {reason}")
@@ -78,6 +77,19 @@ def load_data(config) -> Data:
     )
 
 
+def _read(config, sizes) -> list[Pairs]:
+    """Both splits of the folder; what is unreadable in either is told in one error."""
+    found, bad = {}, []
+    for split in ("val", "train"):  # the smaller first: a missing one is told at once
+        try:
+            found[split] = load_pairs(config.data, split, sizes[split], config.skip_unreadable)
+        except Unreadable as error:
+            bad.append(str(error))
+    if bad:
+        raise UserError("; ".join(bad))
+    return [found["train"], found["val"]]
+
+
 def _draw(split, size) -> Pairs:
     count = SYNTHETIC[split]
     aerial, street_map = draw_pairs(count, seed=list(SYNTHETIC).index(split), size=size)
@@ -88,7 +100,7 @@ def _draw(split, size) -> Pairs:
 
 def unet_depth(image_size: int) -> int:
     """Halvings for an image size: 8, as in the report, or what takes a smaller one to 1 x 1."""
-    if image_size % 256 == 0:
+    if image_size > 0 and image_size % 256 == 0:
         return 8
     if 32 <= image_size < 256 and image_size & (image_size - 1) == 0:
         return image_size.bit_length() - 1
@@ -101,7 +113,7 @@ def unet_depth(image_size: int) -> int:
 def identity(config, data: Data) -> dict:
     """What makes a run this run: data, model, losses, optimiser, seed, batch size, precision."""
     fields = {k: v for k, v in dataclasses.asdict(config).items() if k not in NOT_IDENTITY}
-    fields["init_from"] = config.init_from and str(config.init_from)
+    fields["init_from"] = config.init_from and str(config.init_from.resolve())
     return fields | {"train_digest": data.train.digest, "val_digest": data.val.digest}
 
 
@@ -109,6 +121,11 @@ def settings(config) -> dict:
     """The rest of the configuration."""
     fields = dataclasses.asdict(config)
     return {k: str(v) if isinstance(v := fields[k], Path) else v for k in NOT_IDENTITY}
+
+
+def record(name: str, config, data: Data) -> dict:
+    """What config.json holds."""
+    return run_record(name, identity(config, data), settings(config))
 
 
 def total_steps(config, data: Data) -> int:
@@ -120,28 +137,32 @@ def total_steps(config, data: Data) -> int:
 def refuse_changed_decay(folder: RunDir, config, data: Data) -> None:
     """Raise UserError if the learning rate has begun to fall towards another end than now."""
     before = (folder.read("config.json") or {}).get("settings", {})
-    then = (before.get("epochs"), before.get("decay_epochs"))
-    if not then[1] or then == (config.epochs, config.decay_epochs):
-        return
-    if newest_step(folder / "checkpoints") > then[0] * steps_per_epoch(
-        len(data.train), config.batch_size
-    ):
+    then = (before.get("epochs", 0), before.get("decay_epochs", 0))
+    now = (config.epochs, config.decay_epochs)
+    reached = newest_step(folder / "checkpoints")
+    epoch_steps = steps_per_epoch(len(data.train), config.batch_size)
+    begun = any(decay and reached > epochs * epoch_steps for epochs, decay in (then, now))
+    if begun and then != now:
         raise UserError(
-            f"--epochs, --decay-epochs: the learning rate of {folder.path} is falling already, "
-            f"after {then[0]} epochs over {then[1]}: these can no longer change"
+            f"--epochs, --decay-epochs: {folder.path} has reached step {reached}, where the "
+            f"learning rate falls already ({then[0]} and {then[1]} before, {now[0]} and {now[1]} "
+            "now): these can no longer change"
         )
 
 
-def finished(folder: RunDir, total: int) -> bool:
-    return (folder.read("metrics.json") or {}).get("steps", 0) >= total
+def finished(folder: RunDir, total: int) -> int:
+    """The steps of a finished run that are enough; else 0."""
+    steps = (folder.read("metrics.json") or {}).get("steps", 0)
+    return steps if steps >= total else 0
 
 
 def build_model(config, data: Data, depth: int) -> Pix2Pix:
     """A compiled and built Pix2Pix."""
     keras.utils.set_random_seed(config.seed)
-    if config.precision == "bfloat16":
-        keras.config.set_dtype_policy("mixed_bfloat16")
-    shared = {"filters": config.filters, "normalization": config.normalization}
+    if config.precision == "bfloat16" and not _has_bfloat16():
+        print("warning: no bfloat16 in this processor's hardware: it will be slower than float32")
+    policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[config.precision]
+    shared = {"filters": config.filters, "normalization": config.normalization, "dtype": policy}
     model = Pix2Pix(
         UNetGenerator(depth=depth, name="generator", **shared),
         PatchDiscriminator(name="discriminator", **shared),
@@ -161,13 +182,23 @@ def build_model(config, data: Data, depth: int) -> Pix2Pix:
     )
     model.build((None, config.image_size, config.image_size, 3))
     model.build_optimizers()
-    if config.init_from:
-        read_networks(
-            config.init_from / "checkpoints",
-            generator=model.generator,
-            discriminator=model.discriminator,
-        )
     return model
+
+
+def _has_bfloat16() -> bool:
+    """Whether a GPU, or this processor as far as Linux tells, computes in bfloat16."""
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text() if cpuinfo.exists() else "avx512_bf16"
+    return (
+        "avx512_bf16" in flags
+        or "amx_bf16" in flags
+        or bool(tf.config.list_physical_devices("GPU"))
+    )
+
+
+def start_from(model: Pix2Pix, run: Path) -> None:
+    """Read another run's networks, its optimisers left alone (fine-tuning)."""
+    read_networks(run / "checkpoints", generator=model.generator, discriminator=model.discriminator)
 
 
 class Job:
@@ -193,7 +224,13 @@ class Job:
             by="val_l1_report_mode",
         )
 
+    @property
+    def step(self) -> int:
+        """Optimisation steps done."""
+        return int(self.model.optimizer.iterations)
+
     def restore(self) -> int:
+        """Read the newest checkpoint; returns its step, 0 without one."""
         return self.checkpoints.restore()
 
     def train(self) -> int | None:
@@ -218,7 +255,7 @@ class Job:
                 self._batches,
                 steps_per_epoch=self.epoch_steps,
                 total_steps=self.total,
-                first_step=int(self.model.optimizer.iterations),
+                first_step=self.step,
                 validate=self._validate,
                 callbacks=[*watchers, stop, self.checkpoints],
             )
@@ -257,7 +294,6 @@ class Job:
         self._draw()
         self.checkpoints.keep_newest()
         rows = callbacks.read_csv(self.folder / "logs" / "steps.csv")
-        steps = int(self.model.optimizer.iterations)
         seconds = callbacks.median_seconds([row["step_seconds"] for row in rows])
         self.folder.write(
             "metrics.json",
@@ -266,8 +302,8 @@ class Job:
                 "direction": self.config.direction,
                 "train_pairs": len(data.train),
                 "val_pairs": len(data.val),
-                "epochs": steps / self.epoch_steps,
-                "steps": steps,
+                "epochs": self.step / self.epoch_steps,
+                "steps": self.step,
                 **found,
                 "train_step_seconds": seconds,
                 "images_per_second": self.config.batch_size / seconds,

@@ -47,7 +47,7 @@ class Config:
     filters: int = 64
     """Width of the networks' first layers (report); 8 makes a model for trying things."""
     image_size: int = 256
-    """Height and width (report): a power of two, or a multiple of 256."""
+    """Height and width (report): 32, 64, 128, or a multiple of 256."""
     init_from: Path | None = None
     """A run whose networks this one starts from (fine-tuning)."""
     seed: int = 0
@@ -81,25 +81,30 @@ def run(config: Config) -> int:
     config.check()
     from experiments import _pix2pix as work  # imports TensorFlow
 
-    folder = work.RunDir(config.run_dir or default_run_dir(NAME))
     depth = work.unet_depth(config.image_size)
-    data = work.load_data(config)
-    work.refuse_changed_decay(folder, config, data)
-    continuing = folder.claim(NAME, work.identity(config, data), work.settings(config))
-    total = work.total_steps(config, data)
-    if work.finished(folder, total):
-        print(f"{folder.path}: this run is finished ({total} steps); raise --epochs to go on")
-        return DONE
+    with work.RunDir(config.run_dir or default_run_dir(NAME)) as folder:
+        print(f"run folder: {folder.path}")
+        data = work.load_data(config)
+        record = work.record(NAME, config, data)
+        continuing = folder.compare(record)
+        work.refuse_changed_decay(folder, config, data)
+        total = work.total_steps(config, data)
+        if steps := work.finished(folder, total):
+            print(f"{folder.path}: this run is finished ({steps} steps); raise --epochs to go on")
+            return DONE
 
-    model = work.build_model(config, data, depth)
-    job = work.Job(config, folder, data, model, total)
-    if continuing:
-        print(f"{folder.path}: goes on from step {job.restore()} of {total}")
-    stopped = job.train()
-    if stopped:
-        raise Stopped(stopped, folder.path)
-    job.finish()
-    print(f"{folder.path}: done; its README.md shows the figures and how to load the model")
+        model = work.build_model(config, data, depth)
+        job = work.Job(config, folder, data, model, total)
+        if not job.restore() and config.init_from:
+            work.start_from(model, config.init_from)
+        folder.write("config.json", record)
+        if continuing:
+            print(f"{folder.path}: goes on from step {job.step} of {total}")
+        stopped = job.train()
+        if stopped:
+            raise Stopped(stopped, folder.path)
+        job.finish()
+        print(f"{folder.path}: done; its README.md shows the figures and how to load the model")
     return DONE
 
 

@@ -17,13 +17,12 @@ SIZE = 32
 def make_pix2pix():
     """(options of Pix2Pix) -> a built, compiled model for 32 x 32 images, always the same."""
 
-    def make(compiled=True, normalization="batch", **options):
+    def make(compiled=True, normalization="batch", dtype=None, **options):
         keras.utils.set_random_seed(7)
+        shared = {"normalization": normalization, "dtype": dtype}
         model = Pix2Pix(
-            UNetGenerator(filters=4, depth=5, normalization=normalization, name="generator"),
-            PatchDiscriminator(
-                filters=4, receptive_field=16, normalization=normalization, name="discriminator"
-            ),
+            UNetGenerator(filters=4, depth=5, name="generator", **shared),
+            PatchDiscriminator(filters=4, receptive_field=16, name="discriminator", **shared),
             **options,
         )
         if compiled:

@@ -6,4 +6,4 @@ class UserError(ValueError):
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss or a gradient stopped being finite; the weights were left as before the step."""
+    """A loss or a gradient stopped being finite; that network's weights were not updated."""

@@ -1,6 +1,5 @@
 """Small folders of real files for the scripts to run on."""
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,10 +16,3 @@ def maps(tmp_path_factory):
         for i, sides in enumerate(zip(*draw_pairs(count, seed, 48), strict=True)):
             Image.fromarray(np.concatenate(sides, axis=1)).save(folder / split / f"{i + 1}.png")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def float32_policy():
-    """Scripts set the process's dtype policy; tests share a process."""
-    yield
-    keras.config.set_dtype_policy("float32")

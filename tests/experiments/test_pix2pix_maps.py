@@ -112,7 +112,9 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, tmp_path, capsys):
     capsys.readouterr()
     assert run(Config(**options, epochs=1)) == 0
     assert "this run is finished (3 steps)" in capsys.readouterr().out
-    assert run(Config(**options, epochs=2)) == 0
+    assert run(Config(**options, epochs=1, max_steps=1)) == 0
+    assert json.loads((tmp_path / "config.json").read_text())["settings"]["max_steps"] is None
+    assert run(Config(**options, epochs=1, decay_epochs=1)) == 0
     assert json.loads((tmp_path / "metrics.json").read_text())["epochs"] == 2
     assert len(list((tmp_path / "checkpoints").glob("*.index"))) == 1
 
@@ -139,6 +141,11 @@ def test_a_run_starts_from_another_runs_networks(maps, tmp_path, capsys):
     np.testing.assert_allclose(a[kernel], b[kernel], atol=1e-8)
     code, error = guarded(capsys, **options, run_dir=tmp_path / "c", init_from=tmp_path / "x")
     assert code == 2 and "x/checkpoints: holds no checkpoint" in error
+    assert not (tmp_path / "c").exists()
+    code, error = guarded(
+        capsys, **options, filters=3, run_dir=tmp_path / "c", init_from=tmp_path / "a"
+    )
+    assert code == 2 and "its generator is another one" in error and error.count("\n") == 1
 
 
 def test_a_loss_that_is_not_finite_ends_with_3_and_keeps_the_checkpoint(maps, tmp_path, capsys):
@@ -153,7 +160,7 @@ def test_epochs_may_not_change_while_the_learning_rate_falls(maps, tmp_path, cap
     options = {"data": str(maps), "run_dir": tmp_path, "epochs": 1}
     assert guarded(capsys, **options, decay_epochs=1)[0] == 0
     code, error = guarded(capsys, **options, decay_epochs=2)
-    assert code == 2 and "--epochs, --decay-epochs: the learning rate" in error
+    assert code == 2 and "--epochs, --decay-epochs: " in error
 
 
 BAD = {
@@ -161,6 +168,9 @@ BAD = {
     "a size that the U-Net can't take": ({"image_size": 100}, "--image-size 100"),
     "the report's set": ({"data": "report"}, "--data report: the published set is not fetched"),
     "no epoch": ({"epochs": 0}, "--epochs 0: must be at least 1"),
+    "a size of 0": ({"image_size": 0}, "--image-size 0"),
+    "a file for a folder": ({"data": __file__}, "is a file, not a folder"),
+    "a rate that is no number": ({"learning_rate": float("nan")}, "--learning-rate nan"),
     "a learning rate of 0": ({"learning_rate": 0.0}, "--learning-rate 0.0: must be more than 0"),
     "a negative weight": ({"reconstruction_weight": -1.0}, "--reconstruction-weight -1.0"),
     "a run folder below a file": ({"run_dir": Path(__file__) / "x"}, "cannot be written"),

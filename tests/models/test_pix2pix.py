@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_gen import Pix2Pix, losses
+from tf_gen import Pix2Pix, UNetGenerator, losses
+from tf_gen.errors import UserError
 from tf_gen.layers import example_seeds
 
 
@@ -112,6 +113,29 @@ def test_fit_equals_the_compiled_step_in_a_loop(make_pix2pix, pairs):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
 
 
+def test_fit_builds_a_new_model_and_trains_both_networks(make_pix2pix, pairs):
+    new = make_pix2pix(compiled=False)
+    new.compile()
+    new.fit(*pairs, batch_size=2, epochs=1, verbose=0)
+    assert new.optimizer.iterations == new.discriminator_optimizer.iterations == 4
+    moments = [v for v in new.optimizer.variables if "momentum" in v.path]
+    assert len(moments) == len(new.generator.trainable_variables) > 0
+
+
+@pytest.mark.parametrize("scale", [lambda x: x * 255, lambda x: np.uint8(x * 127 + 127)])
+def test_fit_names_values_out_of_range(make_pix2pix, pairs, scale):
+    with pytest.raises(UserError, match="divide 8-bit images by 127.5"):
+        make_pix2pix().fit(scale(pairs[0]), pairs[1], batch_size=2, verbose=0)
+
+
+def test_compile_takes_two_optimizers_by_name_and_refuses_one(make_pix2pix):
+    model = make_pix2pix(compiled=False)
+    model.compile("sgd", "adam")
+    assert isinstance(model.discriminator_optimizer, keras.optimizers.Adam)
+    with pytest.raises(ValueError, match="generator_optimizer and discriminator_optimizer"):
+        model.compile(optimizer="adam")
+
+
 def test_eager_equals_compiled(make_pix2pix, pairs):
     eager, compiled = make_pix2pix(), make_pix2pix()
     eager.train_step(batch_of(pairs))
@@ -173,15 +197,21 @@ def test_predict_and_evaluate_use_fixed_statistics_without_noise(make_pix2pix, p
 
 
 def test_bfloat16_keeps_weights_and_losses_in_float32(make_pix2pix, pairs):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = make_pix2pix()
-    finally:
-        keras.config.set_dtype_policy("float32")
+    model = make_pix2pix(dtype="mixed_bfloat16")
     logs = model.train_step(batch_of(pairs))
     assert {v.dtype for v in model.trainable_variables} == {"float32"}
     assert {value.dtype for value in logs.values()} == {tf.float32}
     assert model.generator.down_blocks[1].convolution.compute_dtype == "bfloat16"
+
+
+def test_the_keras_file_keeps_the_precision(tmp_path):
+    generator = UNetGenerator(filters=2, depth=5, dtype="mixed_bfloat16")
+    images = np.random.default_rng(0).uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
+    expected = generator(images)
+    generator.save(tmp_path / "generator.keras")
+    loaded = keras.saving.load_model(tmp_path / "generator.keras")
+    np.testing.assert_array_equal(loaded(images), expected)
+    assert loaded.up_blocks[1].convolution.compute_dtype == "bfloat16"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from tf_gen.errors import UserError
+from tf_gen.optimizers import FusedAdam
 from tf_gen.training.checkpoints import Checkpoints, newest_step, read_networks
+from tf_gen.training.schedules import LinearDecay
 
 
 def checkpoints_of(model, folder, **options):
@@ -86,12 +88,37 @@ def test_the_best_epochs_weights_are_kept_across_processes(make_pix2pix, tmp_pat
 
 def test_a_damaged_checkpoint_is_named(make_pix2pix, pairs, tmp_path):
     model = make_pix2pix()
-    take_steps(model, pairs, 1)
-    checkpoints_of(model, tmp_path).save()
-    data = tmp_path / "step-1.data-00000-of-00001"
+    for _ in range(2):
+        take_steps(model, pairs, 1)
+        checkpoints_of(model, tmp_path).save()
+    data = tmp_path / "step-2.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:1000])
-    with pytest.raises(UserError, match="step-1: the checkpoint cannot be read"):
+    with pytest.raises(UserError, match="step-2: the checkpoint cannot be read"):
         checkpoints_of(make_pix2pix(), tmp_path).restore()
+    for file in tmp_path.glob("step-2.*"):  # what the message advises
+        file.unlink()
+    loaded = make_pix2pix()
+    assert checkpoints_of(loaded, tmp_path).restore() == 1 == newest_step(tmp_path)
+    take_steps(loaded, pairs, 1)
+    checkpoints_of(loaded, tmp_path).save()
+    assert newest_step(tmp_path) == 2
+
+
+def test_a_rate_that_becomes_a_schedule_does_not_keep_a_checkpoint_from_being_read(
+    make_pix2pix, pairs, tmp_path
+):
+    saved, loaded = make_pix2pix(), make_pix2pix()
+    take_steps(saved, pairs, 1)
+    checkpoints_of(saved, tmp_path).save()
+    loaded.compile(*[FusedAdam(LinearDecay(2e-4, 1, 1), beta_1=0.5) for _ in range(2)])
+    loaded.build_optimizers()
+    assert checkpoints_of(loaded, tmp_path).restore() == 1
+    moments = [
+        [v.numpy() for v in model.optimizer.variables if "momentum" in v.path]
+        for model in (saved, loaded)
+    ]
+    for a, b in zip(*moments, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_networks_alone_are_read_for_fine_tuning(make_pix2pix, pairs, tmp_path):
@@ -109,5 +136,5 @@ def test_networks_that_do_not_fit_or_are_not_there_are_refused(make_pix2pix, tmp
     with pytest.raises(UserError, match="holds no checkpoint"):
         read_networks(tmp_path, generator=model.generator)
     checkpoints_of(make_pix2pix(normalization="none"), tmp_path).save()
-    with pytest.raises(UserError, match="does not fit"):
+    with pytest.raises(UserError, match="its generator is another one"):
         read_networks(tmp_path, generator=model.generator)

@@ -129,7 +129,7 @@ def test_a_callback_that_sets_the_learning_rate_reaches_the_generators_alone(
 
 def test_a_loss_that_is_not_finite_is_named_with_its_step(make_pix2pix, make_batches):
     model = make_pix2pix(reconstruction_weight=float("nan"))
-    with pytest.raises(NotFiniteError, match="step 0: the generator's loss or gradient is not"):
+    with pytest.raises(NotFiniteError, match="step 1: the generator's loss or gradient is not"):
         train(model, make_batches, steps_per_epoch=4, total_steps=4)
 
 

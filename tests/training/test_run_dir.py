@@ -5,33 +5,40 @@ import json
 import pytest
 
 from tf_gen.errors import UserError
-from tf_gen.training.run_dir import RunDir
+from tf_gen.training.run_dir import RunDir, run_record
+
+
+def claim(folder, name, identity, settings):
+    record = run_record(name, identity, settings)
+    continuing = folder.compare(record)
+    folder.write("config.json", record)
+    return continuing
 
 
 def test_a_new_run_is_recorded_and_the_same_one_goes_on(tmp_path):
     folder = RunDir(tmp_path / "a" / "run")
-    assert folder.claim("x", {"seed": 1}, {"epochs": 2}) is False
-    assert RunDir(tmp_path / "a" / "run").claim("x", {"seed": 1}, {"epochs": 9}) is True
+    assert claim(folder, "x", {"seed": 1}, {"epochs": 2}) is False
+    assert claim(RunDir(tmp_path / "a" / "run"), "x", {"seed": 1}, {"epochs": 9}) is True
     record = json.loads((folder / "config.json").read_text())
     assert record["settings"] == {"epochs": 9} and "tensorflow" in record["versions"]
 
 
 def test_another_run_is_refused_and_the_differing_fields_named(tmp_path):
     folder = RunDir(tmp_path)
-    folder.claim("x", {"seed": 1, "filters": 8}, {})
+    claim(folder, "x", {"seed": 1, "filters": 8}, {})
     with pytest.raises(UserError, match="holds another run: seed 1 -> 2; choose another"):
-        folder.claim("x", {"seed": 2, "filters": 8}, {})
+        claim(folder, "x", {"seed": 2, "filters": 8}, {})
     with pytest.raises(UserError, match="experiment x -> y"):
-        folder.claim("y", {"seed": 1, "filters": 8}, {})
+        claim(folder, "y", {"seed": 1, "filters": 8}, {})
 
 
 def test_other_package_versions_are_a_warning(tmp_path, capsys):
     folder = RunDir(tmp_path)
-    folder.claim("x", {}, {})
+    claim(folder, "x", {}, {})
     record = folder.read("config.json")
     record["versions"]["keras"] = "0.0"
     folder.write("config.json", record)
-    assert folder.claim("x", {}, {}) is True
+    assert claim(folder, "x", {}, {}) is True
     assert "started with keras 0.0" in capsys.readouterr().out
 
 
@@ -41,7 +48,25 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         RunDir(tmp_path / "file" / "run")
 
 
-def test_a_damaged_record_is_named(tmp_path):
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(UserError, match="config.json: not readable as JSON"):
-        RunDir(tmp_path).claim("x", {}, {})
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"{", "not readable as JSON"), (b"\xff", "not readable as JSON"), (b"[]", "no run's"),
+     (b'{"compilerOptions": {}}', "no run's")],
+)  # fmt: skip
+def test_a_record_that_is_damaged_or_of_something_else_is_named(tmp_path, content, message):
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(UserError, match=f"config.json: {message}"):
+        RunDir(tmp_path).compare(run_record("x", {}, {}))
+
+
+def test_figures_that_are_not_finite_are_null(tmp_path):
+    RunDir(tmp_path).write("metrics.json", {"a": float("nan"), "b": float("inf"), "c": 1.5})
+    assert (tmp_path / "metrics.json").read_text().split() == (
+        ["{", '"a":', "null,", '"b":', "null,", '"c":', "1.5", "}"]
+    )
+
+
+def test_a_folder_that_an_error_left_empty_is_removed(tmp_path):
+    with pytest.raises(ZeroDivisionError), RunDir(tmp_path / "run"):
+        raise ZeroDivisionError
+    assert not (tmp_path / "run").exists()

@@ -50,7 +50,8 @@ def load_pairs(folder, split: str, size: int, skip_unreadable: bool = False) -> 
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; give --data a folder with train/ and val/")
+        found = "is a file, not a folder" if folder.exists() else "no such folder"
+        raise UserError(f"{folder}: {found}; give --data a folder with train/ and val/")
     for name in SPLITS[split]:
         if (folder / name).is_dir():
             files = {path.name: (path,) for path in image_files(folder / name)}

@@ -76,17 +76,17 @@ class InstanceNorm(keras.layers.GroupNormalization):
         return super().call(x)
 
 
-def make_normalization(kind: str, name="normalization"):
-    """``"batch"``, ``"instance"`` or ``"none"`` -> a layer, or None for none.
+def make_normalization(kind: str, dtype=None, name="normalization"):
+    """``"batch"``, ``"instance"`` or ``"none"`` -> a layer of that dtype policy, or None for none.
 
     Raises: ValueError for another kind.
     """
     # gamma ~ N(1, 0.02): as the paper's authors initialise it
     gamma = keras.initializers.RandomNormal(1.0, 0.02)
     if kind == "batch":
-        return BatchNorm(gamma_initializer=gamma, name=name)
+        return BatchNorm(gamma_initializer=gamma, dtype=dtype, name=name)
     if kind == "instance":
-        return InstanceNorm(gamma_initializer=gamma, name=name)
+        return InstanceNorm(gamma_initializer=gamma, dtype=dtype, name=name)
     if kind == "none":
         return None
     raise ValueError(f"normalization {kind!r} is not one of batch, instance, none")

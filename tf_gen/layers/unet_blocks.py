@@ -33,10 +33,10 @@ class DownBlock(_Block):
         self.normalization = normalization
         self.convolution = keras.layers.Conv2D(
             filters, 4, strides=2, padding="same", use_bias=False,
-            kernel_initializer=weights_initializer(), name="convolution",
+            kernel_initializer=weights_initializer(), dtype=self.dtype_policy, name="convolution",
         )  # fmt: skip
-        self.norm = make_normalization(normalization)
-        self.activation = keras.layers.LeakyReLU(0.2)
+        self.norm = make_normalization(normalization, self.dtype_policy)
+        self.activation = keras.layers.LeakyReLU(0.2, dtype=self.dtype_policy)
 
     def call(self, x, training=False, statistics=None):
         x = self.convolution(x)  # [B, H/2, W/2, filters]
@@ -64,11 +64,15 @@ class UpBlock(_Block):
         self.noise_stream = noise_stream
         self.convolution = keras.layers.Conv2DTranspose(
             filters, 4, strides=2, padding="same", use_bias=False,
-            kernel_initializer=weights_initializer(), name="convolution",
+            kernel_initializer=weights_initializer(), dtype=self.dtype_policy, name="convolution",
         )  # fmt: skip
-        self.norm = make_normalization(normalization)
-        self.noise = ExampleDropout(dropout, noise_stream, name="dropout") if dropout else None
-        self.activation = keras.layers.ReLU()
+        self.norm = make_normalization(normalization, self.dtype_policy)
+        self.noise = None
+        if dropout:
+            self.noise = ExampleDropout(
+                dropout, noise_stream, dtype=self.dtype_policy, name="dropout"
+            )
+        self.activation = keras.layers.ReLU(dtype=self.dtype_policy)
 
     def call(self, x, training=False, dropout=False, statistics=None, seed=None):
         x = self.convolution(x)  # [B, 2H, 2W, filters]

@@ -48,7 +48,9 @@ class PatchDiscriminator(keras.Model):
         self.normalization = normalization
 
         halvings = RECEPTIVE_FIELDS[receptive_field]
-        self.join = keras.layers.Concatenate(name="concatenate") if conditional else None
+        self.join = None
+        if conditional:
+            self.join = keras.layers.Concatenate(dtype=self.dtype_policy, name="concatenate")
         self.stack = (
             self._patch_layers(halvings) if halvings else self._pixel_layers()
         )  # the layers in order, but the last
@@ -57,36 +59,41 @@ class PatchDiscriminator(keras.Model):
     def _patch_layers(self, halvings):
         widths = [self.filters * min(2**i, 8) for i in range(halvings + 1)]
         downs = [
-            DownBlock(width, self.normalization if i else "none", name=f"down_{i + 1}")
+            DownBlock(
+                width,
+                self.normalization if i else "none",
+                dtype=self.dtype_policy,
+                name=f"down_{i + 1}",
+            )
             for i, width in enumerate(widths[:-1])
         ]
         return [
             *downs,
-            keras.layers.ZeroPadding2D(name="zero_padding_1"),
+            keras.layers.ZeroPadding2D(dtype=self.dtype_policy, name="zero_padding_1"),
             self._convolution(widths[-1], 4, use_bias=self.normalization == "none"),
             *self._normalization_layers(),
-            keras.layers.LeakyReLU(0.2, name="leaky_relu"),
-            keras.layers.ZeroPadding2D(name="zero_padding_2"),
+            keras.layers.LeakyReLU(0.2, dtype=self.dtype_policy, name="leaky_relu"),
+            keras.layers.ZeroPadding2D(dtype=self.dtype_policy, name="zero_padding_2"),
         ]
 
     def _pixel_layers(self):
         return [
             self._convolution(self.filters, 1, use_bias=True, name="convolution_1"),
-            keras.layers.LeakyReLU(0.2, name="leaky_relu_1"),
+            keras.layers.LeakyReLU(0.2, dtype=self.dtype_policy, name="leaky_relu_1"),
             self._convolution(2 * self.filters, 1, use_bias=self.normalization == "none"),
             *self._normalization_layers(),
-            keras.layers.LeakyReLU(0.2, name="leaky_relu"),
+            keras.layers.LeakyReLU(0.2, dtype=self.dtype_policy, name="leaky_relu"),
         ]
 
     def _normalization_layers(self):
-        norm = make_normalization(self.normalization)
+        norm = make_normalization(self.normalization, self.dtype_policy)
         return [] if norm is None else [norm]
 
-    @staticmethod
-    def _convolution(filters, size, use_bias, name="convolution"):
+    def _convolution(self, filters, size, use_bias, name="convolution"):
         return keras.layers.Conv2D(
-            filters, size, use_bias=use_bias, kernel_initializer=weights_initializer(), name=name
-        )
+            filters, size, use_bias=use_bias, kernel_initializer=weights_initializer(),
+            dtype=self.dtype_policy, name=name,
+        )  # fmt: skip
 
     def build(self, input_shape):
         shape = input_shape

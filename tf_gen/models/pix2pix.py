@@ -1,9 +1,11 @@
 """pix2pix: a conditional GAN with an L1 term (the report, R2.1; Isola et al. 2017)."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_gen import losses, metrics
+from tf_gen.errors import UserError
 from tf_gen.layers import example_seeds
 from tf_gen.optimizers import FusedAdam
 
@@ -74,14 +76,18 @@ class Pix2Pix(keras.Model):
 
         ``jit_compile`` is off unless given: XLA makes this step slower on a CPU.
         """
+        if "optimizer" in kwargs:
+            raise ValueError("give generator_optimizer and discriminator_optimizer, one each")
+        optimizers = [
+            FusedAdam(2e-4, beta_1=0.5, name=name) if given is None else keras.optimizers.get(given)
+            for name, given in (
+                ("generator_adam", generator_optimizer),
+                ("discriminator_adam", discriminator_optimizer),
+            )
+        ]
         kwargs.setdefault("jit_compile", False)
-        super().compile(
-            optimizer=generator_optimizer or FusedAdam(2e-4, beta_1=0.5, name="generator_adam"),
-            **kwargs,
-        )
-        self.discriminator_optimizer = discriminator_optimizer or FusedAdam(
-            2e-4, beta_1=0.5, name="discriminator_adam"
-        )
+        super().compile(optimizer=optimizers[0], **kwargs)
+        self.discriminator_optimizer = optimizers[1]
 
     def get_compile_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -114,15 +120,37 @@ class Pix2Pix(keras.Model):
     def compute_output_shape(self, input_shape):
         return self.generator.compute_output_shape(input_shape)
 
+    def fit(self, x=None, y=None, **kwargs):
+        """Keras' ``fit``. Raises: UserError if the first batch's values lie outside [-1, 1]."""
+        first = next(iter(x)) if isinstance(x, tf.data.Dataset) else (x, y)
+        if all(hasattr(images, "shape") for images in first):  # arrays, or a dataset's batch
+            self.check_batch(first)
+        return super().fit(x, y, **kwargs)
+
+    @staticmethod
+    def check_batch(batch):
+        """Raise UserError if images are no floats in [-1, 1], the most common mistake."""
+        for images in batch:
+            low, high = float(np.min(images)), float(np.max(images))
+            kind = tf.as_dtype(images.dtype)
+            if low < -1.001 or high > 1.001 or not kind.is_floating:
+                raise UserError(
+                    f"the first batch's values ({kind.name}) lie in [{low:.3g}, {high:.3g}], but "
+                    "the networks take floats in [-1, 1]: divide 8-bit images by 127.5, subtract 1"
+                )
+
     # One training step -------------------------------------------------------------------
 
     def train_step(self, batch):
         """One step of both networks; returns a dict of float32 scalars, the losses' parts.
 
         Raises: tf.errors.InvalidArgumentError, the weights as they were before that network's
-        update, if a loss or a gradient is not finite.
+        update, if a loss or a gradient is not finite. Values are not checked to lie in [-1, 1]
+        here but before the first step, by ``fit`` and by our loop (``check_batch``).
         """
         inputs, targets = batch
+        if not (self.generator.built and self.discriminator.built):  # fit on a new model
+            self.build(tuple(inputs.shape))
         seed = self._seeds(inputs, draw=0)
         variables = self.generator.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:

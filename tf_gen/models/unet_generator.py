@@ -18,6 +18,7 @@ class UNetGenerator(keras.Model):
         normalization: ``"batch"``, ``"instance"`` (none at the bottleneck, where one value
             has no spread) or ``"none"``.
         dropout: rate in the first three up blocks: the model's only noise.
+        dtype: a Keras dtype policy, ``"mixed_bfloat16"`` for instance; weights stay float32.
 
     Call:
         images: [B, H, W, C] in [-1, 1].
@@ -43,21 +44,29 @@ class UNetGenerator(keras.Model):
 
         widths = [filters * min(2**i, 8) for i in range(depth)]  # 64 128 256 512 512 512 512 512
         self.down_blocks = [
-            DownBlock(width, self._down_normalization(i), name=f"down_{i + 1}")
+            DownBlock(
+                width, self._down_normalization(i), dtype=self.dtype_policy, name=f"down_{i + 1}"
+            )
             for i, width in enumerate(widths)
         ]
         self.up_blocks = [
             UpBlock(
-                width, normalization, dropout if i < 3 else 0.0, noise_stream=i, name=f"up_{i + 1}"
-            )
+                width,
+                normalization,
+                dropout if i < 3 else 0.0,
+                noise_stream=i,
+                dtype=self.dtype_policy,
+                name=f"up_{i + 1}",
+            )  # fmt: skip
             for i, width in enumerate(reversed(widths[:-1]))
         ]
         self.joins = [
-            keras.layers.Concatenate(name=f"concatenate_{i + 1}") for i in range(depth - 1)
+            keras.layers.Concatenate(dtype=self.dtype_policy, name=f"concatenate_{i + 1}")
+            for i in range(depth - 1)
         ]
         self.output_convolution = keras.layers.Conv2DTranspose(
             output_channels, 4, strides=2, padding="same",
-            kernel_initializer=weights_initializer(), name="output",
+            kernel_initializer=weights_initializer(), dtype=self.dtype_policy, name="output",
         )  # fmt: skip
         # float32: bfloat16 near 1 has steps of 1/256, as coarse as the images' own grey levels
         self.output_activation = keras.layers.Activation("tanh", dtype="float32", name="tanh")

@@ -54,13 +54,13 @@ class ProgressBar(keras.callbacks.Callback):
     def _print(self, done, logs, end):
         seconds = median_seconds(self._seconds)
         left = seconds * (self.params["total_steps"] - self._step)
-        rate = self.batch_size / seconds
+        rate = "?" if np.isnan(seconds) else f"{self.batch_size / seconds:.2f}"
         bar = "#" * (20 * done // self.params["steps"])
         text = "  ".join(f"{name} {logs[name]:.3f}" for name in self.shown if name in logs)
         start = "\r" if self.stream.isatty() else ""
         print(
             f"{start}epoch {self._epoch + 1}/{self.params['epochs']} [{bar:<20}] "
-            f"{done}/{self.params['steps']}  {rate:.2f} images/s  {clock_time(left)} left  {text}",
+            f"{done}/{self.params['steps']}  {rate} images/s  {clock_time(left)} left  {text}",
             end=end, file=self.stream, flush=True,
         )  # fmt: skip
         self._printed = time.monotonic()
@@ -83,6 +83,8 @@ def clock_time(seconds: float) -> str:
 
 class History(keras.callbacks.Callback):
     """Keeps logs in two CSV files, one row for each step (``steps.csv``) and epoch.
+
+    Of an epoch that was gone on with, the means cover the steps since then.
 
     Rows beyond ``first_step``, left by a run that was killed after its last checkpoint, are
     dropped when training goes on.
@@ -210,8 +212,8 @@ class StopOnSignal(keras.callbacks.Callback):
             signal.signal(number, handler)
 
     def _note(self, number, frame):
-        if self.received is not None:
-            raise KeyboardInterrupt
+        if self.received is not None and callable(self._before[number]):
+            self._before[number](number, frame)  # Python's own raises KeyboardInterrupt
         self.received = number
 
     def on_train_batch_end(self, batch, logs=None):

@@ -16,10 +16,27 @@ DAMAGED = (tf.errors.OpError, AssertionError, ValueError, IndexError)
 
 def _checkpoint(parts) -> tf.train.Checkpoint:
     # Variables are listed one by one: tf.train.Checkpoint does not follow a Keras model into the
-    # lists that it keeps layers in, and says nothing of what it leaves out.
-    return tf.train.Checkpoint(
-        **{name: [v.value for v in part.variables] for name, part in parts.items()}
-    )
+    # lists that it keeps layers in, and says nothing of what it leaves out. An optimiser's rate
+    # is not saved: it is the command's, and no variable at all where it is a schedule.
+    def variables(part):
+        rate = getattr(part, "_learning_rate", None)
+        return [v.value for v in part.variables if v is not rate]
+
+    return tf.train.Checkpoint(**{name: variables(part) for name, part in parts.items()})
+
+
+def newest_checkpoint(folder) -> str | None:
+    """The path prefix of the newest checkpoint whose files are there, or None."""
+    state = tf.train.get_checkpoint_state(str(folder))
+    paths = [Path(folder) / Path(p).name for p in state.all_model_checkpoint_paths] if state else []
+    there = [path for path in paths if path.with_name(f"{path.name}.index").exists()]
+    return str(there[-1]) if there else None
+
+
+def newest_step(folder) -> int:
+    """The step of the newest checkpoint in a folder; 0 without one."""
+    newest = newest_checkpoint(folder)
+    return int(newest.rpartition("-")[2]) if newest else 0
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -52,7 +69,7 @@ class Checkpoints(keras.callbacks.Callback):
 
         Raises: UserError if it cannot be read or does not fit the model.
         """
-        newest = self._manager.latest_checkpoint
+        newest = newest_checkpoint(self.folder)
         if newest is None:
             return 0
         try:
@@ -69,14 +86,13 @@ class Checkpoints(keras.callbacks.Callback):
     def save(self):
         """Write a checkpoint of the present step, if it is not there yet."""
         step = int(self.step)
-        newest = self._manager.latest_checkpoint
-        if newest is None or not newest.endswith(f"-{step}"):
+        if newest_checkpoint(self.folder) is None or newest_step(self.folder) != step:
             self._manager.save(checkpoint_number=step)
         self._written = time.monotonic()
 
     def keep_newest(self):
         """Remove all checkpoints but the newest, as a finished run needs no more."""
-        newest = Path(self._manager.latest_checkpoint).name
+        newest = f"step-{newest_step(self.folder)}"
         for file in self.folder.glob("step-*"):
             if file.stem != newest:
                 file.unlink()
@@ -95,7 +111,9 @@ class Checkpoints(keras.callbacks.Callback):
         self.best.save_weights(temporary)
         os.replace(temporary, self.folder / "best.weights.h5")
         record = {"epoch": epoch + 1, "step": int(self.step), self.by: value}
-        (self.folder / "best.json").write_text(json.dumps(record, indent=2) + "\n")
+        temporary = self.folder / "new.json"
+        temporary.write_text(json.dumps(record, indent=2) + "\n")
+        os.replace(temporary, self.folder / "best.json")
 
     def _best_so_far(self):
         record = self.folder / "best.json"
@@ -105,23 +123,28 @@ class Checkpoints(keras.callbacks.Callback):
         self.save()
 
 
-def newest_step(folder) -> int:
-    """The step of the newest checkpoint in a folder; 0 without one."""
-    newest = tf.train.latest_checkpoint(str(folder))
-    return int(newest.rpartition("-")[2]) if newest else 0
-
-
 def read_networks(folder, **networks):
     """Read networks' weights from the newest checkpoint in a folder, optimisers left alone.
 
     Raises: UserError if there is none, or it does not fit.
     """
-    newest = tf.train.latest_checkpoint(str(folder))
+    newest = newest_checkpoint(folder)
     if newest is None:
         raise UserError(f"{folder}: holds no checkpoint; give a run folder with checkpoints/")
     try:
-        status = _checkpoint(networks).read(newest)
-        status.expect_partial().assert_existing_objects_matched()
+        shapes = tf.train.load_checkpoint(newest).get_variable_to_shape_map()
+        for name, network in networks.items():
+            wanted = [tuple(variable.shape) for variable in network.variables]
+            keys = [f"{name}/{i}/.ATTRIBUTES/VARIABLE_VALUE" for i in range(len(wanted) + 1)]
+            found = [tuple(shapes[key]) for key in keys if key in shapes]
+            if found != wanted:
+                raise UserError(
+                    f"{newest}: its {name} is another one; give the --filters, --image-size and "
+                    "--normalization that it was trained with"
+                )
+        _checkpoint(networks).read(newest).expect_partial()
     except DAMAGED as error:
+        if isinstance(error, UserError):
+            raise
         reason = str(error).partition("\n")[0]
-        raise UserError(f"{newest}: does not fit these networks ({reason})") from error
+        raise UserError(f"{newest}: cannot be read ({reason})") from error

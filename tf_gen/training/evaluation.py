@@ -25,19 +25,30 @@ class Translator:
             images = to_tanh_range(inputs)
             return generator(images, training=False, seed=seed, **MODES[mode])
 
-        self._call = tf.function(call, reduce_retracing=True)
+        self._function = tf.function(call)
+        self._calls = {}
 
     def __call__(self, inputs, noise=0):
-        """uint8 [N, H, W, C] -> float32 numpy [N, H, W, C], in batches of 2.
+        """uint8 [N, H, W, C] -> float32 numpy [N, H, W, C], in batches of 2 (the last may be 1).
 
         The noise of an example is a pure function of ``noise`` and its place.
         """
         seeds = example_seeds(noise, len(inputs))
         parts = [
-            self._call(inputs[i : i + REPORT_BATCH], seeds[i : i + REPORT_BATCH]).numpy()
+            self._compiled(inputs.shape[1:])(
+                tf.constant(inputs[i : i + REPORT_BATCH]), seeds[i : i + REPORT_BATCH]
+            ).numpy()
             for i in range(0, len(inputs), REPORT_BATCH)
         ]
         return np.concatenate(parts)
+
+    def _compiled(self, shape):
+        """One trace for each image size, whatever the batch."""
+        if shape not in self._calls:
+            self._calls[shape] = self._function.get_concrete_function(
+                tf.TensorSpec([None, *shape], tf.uint8), tf.TensorSpec([None, 2], tf.int32)
+            )
+        return self._calls[shape]
 
 
 def errors(outputs, targets) -> dict[str, float]:

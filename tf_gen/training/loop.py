@@ -6,7 +6,7 @@ import time
 import keras
 import tensorflow as tf
 
-from tf_gen.errors import NotFiniteError, UserError
+from tf_gen.errors import NotFiniteError
 
 
 def train(
@@ -21,7 +21,8 @@ def train(
 ):
     """Train a compiled, built model from first_step to total_steps.
 
-    Drives any model with a ``train_step(batch) -> dict of scalars``. Callbacks get what ``fit``
+    Drives any model with a ``train_step(batch) -> dict of scalars``; its ``check_batch(batch)``,
+    if it has one, sees the first batch. Callbacks get what ``fit``
     gives them: batches counted within the epoch, epoch logs as means over the epoch's steps,
     and ``step_seconds``, waiting for data included (nan for the first, which traces),
     with ``validate``'s figures beside them; ``model.stop_training`` is honoured after each step.
@@ -31,8 +32,8 @@ def train(
         steps_per_epoch: steps that make an epoch; a run may begin and end within one.
         validate: () -> dict of floats, called at the end of each epoch.
     Returns: the number of the step reached.
-    Raises: NotFiniteError naming the step, if a loss or a gradient is not finite; UserError if
-        the first batch's values lie outside [-1, 1].
+    Raises: NotFiniteError naming the step (counted from 1), if a loss or a gradient is not
+        finite; UserError if the first batch does not suit the model.
     """
     batches = make_batches(first_step, total_steps)
     step_function = tf.function(model.train_step, input_signature=[batches.element_spec])
@@ -47,8 +48,8 @@ def train(
     while step < total_steps:
         began = time.perf_counter()
         batch = next(iterator)
-        if step == first_step:
-            check_range(batch)
+        if step == first_step and hasattr(model, "check_batch"):
+            model.check_batch(batch)
         epoch, index = divmod(step, steps_per_epoch)
         if index == 0 or step == first_step:
             epoch_logs = []
@@ -75,15 +76,4 @@ def _checked(step_function, batch, step):
         found = re.search(r"(the \w+'s loss or gradient) : Tensor had", error.message)
         if not found:  # not what check_numerics says
             raise
-        raise NotFiniteError(f"step {step}: {found[1]} is not finite") from error
-
-
-def check_range(batch):
-    """Raise UserError if images lie outside [-1, 1], the most common mistake."""
-    for images in tf.nest.flatten(batch):
-        low, high = float(tf.reduce_min(images)), float(tf.reduce_max(images))
-        if low < -1.001 or high > 1.001:
-            raise UserError(
-                f"the first batch's values lie in [{low:.3g}, {high:.3g}], but the networks take "
-                "[-1, 1]: divide 8-bit images by 127.5 and subtract 1"
-            )
+        raise NotFiniteError(f"step {step + 1}: {found[1]} is not finite") from error

@@ -1,6 +1,7 @@
 """The run folder: what a run is (config.json), what it came to (metrics.json), and its files."""
 
 import json
+import math
 import os
 import platform
 from importlib import metadata
@@ -13,6 +14,8 @@ PACKAGES = ("tensorflow", "keras", "numpy", "tensorboard", "pillow")
 
 class RunDir:
     """A folder that holds one run, new or to be continued.
+
+    A context manager: a folder that an error left empty is removed.
 
     Raises: UserError if it cannot be written.
     """
@@ -29,28 +32,26 @@ class RunDir:
                 f"{self.path}: cannot be written ({error.strerror}); choose another --run-dir"
             ) from error
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *error):
+        if kind and not any(self.path.iterdir()):
+            self.path.rmdir()
+
     def __truediv__(self, name) -> Path:
         return self.path / name
 
-    def claim(self, experiment: str, identity: dict, settings: dict) -> bool:
-        """Write config.json; return whether a run is being continued.
+    def compare(self, record: dict) -> bool:
+        """Whether the folder holds the run of this record (``run_record``) already.
 
-        Args: identity: what makes it this run and no other; settings: what may change.
-        Raises: UserError if the folder holds another run, naming the fields that differ.
+        Raises: UserError if it holds another run, naming the fields that differ.
         """
-        record = {
-            "experiment": experiment,
-            "identity": json.loads(json.dumps(identity)),
-            "settings": settings,
-            "versions": versions(),
-        }
         before = self.read("config.json")
-        if before is not None:
-            self._compare(before, record)
-        self.write("config.json", record)
-        return before is not None
-
-    def _compare(self, before, record):
+        if before is None:
+            return False
+        if not {"experiment", "identity", "versions"} <= set(before):
+            raise UserError(f"{self / 'config.json'}: no run's; choose another --run-dir")
         then, now = ({"experiment": r["experiment"], **r["identity"]} for r in (before, record))
         if differing := [key for key in {**then, **now} if then.get(key) != now.get(key)]:
             shown = ", ".join(f"{key} {then.get(key)} -> {now.get(key)}" for key in differing)
@@ -64,22 +65,40 @@ class RunDir:
                     f"warning: the run was started with {package} {version}, "
                     f"this is {record['versions'].get(package)}"
                 )
+        return True
 
     def read(self, name: str) -> dict | None:
         """A JSON file of the folder, or None. Raises: UserError if it is no JSON."""
         path = self / name
         try:
-            return json.loads(path.read_text())
+            content = json.loads(path.read_text())
         except FileNotFoundError:
             return None
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}: not readable as JSON ({error}); remove the folder") from error
+        except ValueError as error:  # no JSON, or no text
+            raise UserError(
+                f"{path}: not readable as JSON ({error}); choose another --run-dir"
+            ) from error
+        return content if isinstance(content, dict) else {}
 
     def write(self, name: str, content: dict):
-        """Write a JSON file, whole or not at all."""
+        """Write a JSON file, whole or not at all; what is not finite becomes null."""
+        content = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in content.items()
+        }
         temporary = self / f".{name}"
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
         os.replace(temporary, self / name)
+
+
+def run_record(experiment: str, identity: dict, settings: dict) -> dict:
+    """What config.json holds: what makes it this run and no other, and what may change."""
+    return {
+        "experiment": experiment,
+        "identity": json.loads(json.dumps(identity)),  # as it will be read again
+        "settings": settings,
+        "versions": versions(),
+    }
 
 
 def versions() -> dict[str, str]:
