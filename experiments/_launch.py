@@ -83,7 +83,7 @@ def _complain(name, message):
 
 def hold_memory() -> None:
     """Keep freed memory in the process: glibc gives large blocks back to the system, and
-    fetching them again costs a tenth of a training step on a CPU."""
+    every training step would fetch them again."""
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL("libc.so.6")
         m_trim_threshold, m_mmap_max = -1, -4

@@ -8,9 +8,9 @@ import tensorflow as tf
 class FusedAdam(keras.optimizers.Adam):
     """``keras.optimizers.Adam`` on TensorFlow's fused kernel; the same arguments and results.
 
-    Keras' update makes a dozen passes over the weights, their gradients and moments, a sixth of
-    a pix2pix step on a CPU. Clipping, weight decay, averaging and gradient accumulation are
-    the base class's; with ``amsgrad`` the update is, too.
+    Keras' update makes many passes over the weights, their gradients and moments. Clipping,
+    weight decay, averaging and gradient accumulation are the base class's; with ``amsgrad`` the
+    update is, too.
     """
 
     def update_step(self, gradient, variable, learning_rate):
