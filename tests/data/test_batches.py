@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_gen.data.batches import plain_batches, steps_per_epoch, training_batches
+from tf_gen.data.batches import image_batches, steps_per_epoch, training_batches
 
 COUNT, SIZE = 7, 4
 
@@ -112,17 +112,30 @@ def test_batches_have_the_size_and_the_range_of_the_network():
             assert -1 <= side.numpy().min() < side.numpy().max() <= 1
 
 
-@pytest.mark.parametrize(("batch_size", "sizes"), [(3, [3, 3, 1]), (7, [7]), (10, [7])])
-def test_plain_batches_show_all_pairs_in_order(batch_size, sizes):
-    numbers = shown(plain_batches(*flat_pairs(), batch_size))
-    assert [len(batch) for batch in numbers] == sizes
-    assert sum(numbers, []) == list(range(COUNT))
+def flat_images():
+    """Image i is grey level i, and so is its label: uint8 [7, 6, 6, 3], int32 [7]."""
+    levels = np.arange(COUNT, dtype=np.int32)
+    return np.broadcast_to(levels[:, None, None, None], (COUNT, 6, 6, 3)).astype(np.uint8), levels
 
 
-def test_plain_batches_show_the_pairs_as_they_are():
-    pairs = noisy_pairs()
-    batches = list(plain_batches(*pairs, 3))
-    for i, side in enumerate(pairs):
-        joined = np.concatenate([batch[i] for batch in batches])
-        assert joined.dtype == np.float32
-        np.testing.assert_allclose(joined, side.astype(float) / 127.5 - 1, atol=1e-6)
+def test_image_batches_show_each_image_once_an_epoch_with_its_label():
+    epochs = []
+    for epoch in range(2):
+        batches = list(image_batches(*flat_images(), 3, 5, 3 * epoch, 3 * epoch + 3))
+        assert [len(labels) for _, labels in batches] == [3, 3, 1]
+        for images, labels in batches:
+            expected = labels.numpy()[:, None, None, None] * np.ones((1, 6, 6, 3)) / 255
+            np.testing.assert_allclose(images, expected, atol=1e-7)
+        epochs.append(np.concatenate([labels for _, labels in batches]).tolist())
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(COUNT)) and epochs[0] != epochs[1]
+
+
+def test_image_batches_without_labels_are_images_in_0_to_1_gone_on_with_at_any_step():
+    images = noisy_pairs()[0]
+    whole = list(image_batches(images, None, 3, 5, 0, 6))
+    later = list(image_batches(images, None, 3, 5, 4, 6))
+    for a, b in zip(whole[4:], later, strict=True):
+        np.testing.assert_array_equal(a, b)
+    first_epoch = np.concatenate(whole[:3])
+    assert first_epoch.dtype == np.float32
+    np.testing.assert_allclose(np.sort(first_epoch, None), np.sort(images / 255, None), atol=1e-7)

@@ -1,14 +1,20 @@
 """Data: what is read from folders or drawn by the package, and batches of it."""
 
-from .batches import plain_batches, steps_per_epoch, training_batches
+from .batches import image_batches, steps_per_epoch, training_batches
+from .faces import Faces, FaceSplits, load_faces
 from .folders import Pairs, load_pairs
+from .synthetic_faces import draw_faces
 from .synthetic_maps import draw_pairs
 
 __all__ = [
+    "FaceSplits",
+    "Faces",
     "Pairs",
+    "draw_faces",
     "draw_pairs",
+    "image_batches",
+    "load_faces",
     "load_pairs",
-    "plain_batches",
     "steps_per_epoch",
     "training_batches",
 ]

@@ -8,6 +8,11 @@ def to_tanh_range(images):
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
+def to_unit_range(images):
+    """uint8 grey levels 0 ... 255 -> float32 in [0, 1]."""
+    return tf.cast(images, tf.float32) / 255.0
+
+
 def paired_jitter(inputs, targets, size, seed):
     """The paper's jitter, the same for both sides of a pair (Isola et al. 2017, section 6.2).
 
