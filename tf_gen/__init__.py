@@ -1,11 +1,14 @@
 """tf_gen: generative image models in Keras 3 on TensorFlow."""
 
 from tf_gen import data, export, layers, losses, metrics
-from tf_gen.models import PatchDiscriminator, Pix2Pix, UNetGenerator
+from tf_gen.models import CVAE, VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CVAE",
+    "VAE",
+    "VQVAE",
     "PatchDiscriminator",
     "Pix2Pix",
     "UNetGenerator",

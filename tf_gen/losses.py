@@ -65,6 +65,28 @@ def reconstruction(kind: str, targets, outputs):
     raise ValueError(f"reconstruction loss {kind!r} is not one of {', '.join(RECONSTRUCTION)}")
 
 
+def binary_cross_entropy(images, logits):
+    """``-log P(X|z)`` of independent Bernoulli pixels, in nats (the report, R1.1).
+
+    Args: images: [B, ...] in [0, 1]; logits: the same shape, before the sigmoid.
+    Returns: float32 [B], *summed* over pixels and channels. For grey levels between 0 and 1 its
+    minimum is not 0 but the images' own entropy.
+    """
+    terms = tf.nn.sigmoid_cross_entropy_with_logits(_float32(images), _float32(logits))
+    return tf.reduce_sum(terms, axis=tf.range(1, tf.rank(terms)))
+
+
+def gaussian_kl(mean, log_var, axis=-1):
+    """``KL(N(mean, exp(log_var)) || N(0, 1))`` = 1/2 (exp(S) + m^2 - 1 - S) (the report, R1.1).
+
+    Args: mean, log_var: [..., D]; axis: what is *summed* over; () keeps each latent's own.
+    Returns: float32 [...], in nats.
+    """
+    mean, log_var = _float32(mean), _float32(log_var)
+    terms = 0.5 * (tf.exp(log_var) + tf.square(mean) - 1.0 - log_var)
+    return tf.reduce_sum(terms, axis=axis)
+
+
 def _float32(x):
     return tf.cast(x, tf.float32)
 

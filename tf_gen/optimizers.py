@@ -35,3 +35,25 @@ class FusedAdam(keras.optimizers.Adam):
 def _handle(variable):
     """The resource of a Keras variable, or of the tf.Variable that tf.distribute passes."""
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle
+
+
+def scale_for_gradient(optimizer, loss):
+    """The loss whose gradient is taken: loss scaling (float16), and a share of the replicas',
+    since ``tf.distribute`` sums gradients where a mean is meant."""
+    replica = tf.distribute.get_replica_context()
+    return optimizer.scale_loss(loss) / (replica.num_replicas_in_sync if replica else 1)
+
+
+def apply_finite(network, optimizer, loss, gradients, variables):
+    """Apply gradients if they and the loss are finite.
+
+    Raises: tf.errors.InvalidArgumentError saying "the <network>'s loss or gradient" if not (a
+    loss-scaling optimiser skips such gradients itself: then the loss alone is looked at).
+    """
+    checked = [loss]
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        # One sum for all: any inf or nan in the loss or in a gradient makes it not finite.
+        checked += [tf.nn.l2_loss(gradient) for gradient in gradients]
+    check = tf.debugging.check_numerics(tf.add_n(checked), f"the {network}'s loss or gradient")
+    with tf.control_dependencies([check]):
+        optimizer.apply(gradients, variables)

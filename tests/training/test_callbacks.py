@@ -7,6 +7,7 @@ import signal
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tf_gen.training import callbacks
@@ -69,8 +70,12 @@ def test_a_row_that_a_kill_cut_short_is_dropped(tmp_path):
 
 def test_tensorboard_gets_scalars_by_step_images_by_epoch_and_the_configuration(tmp_path):
     scalars = callbacks.TensorBoardScalars(tmp_path, batch_size=2, text="| a | b |")
-    picture = np.zeros((4, 4, 3), np.uint8)
-    drive([scalars, callbacks.EpochImages(scalars, "validation", lambda: picture)])
+    picture = np.zeros((1, 4, 4, 3), np.uint8)
+
+    def write(epoch):
+        tf.summary.image("validation", picture, step=epoch)
+
+    drive([scalars, callbacks.EpochSummary(scalars, write)])
     events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
     tags = events.Tags()["tensors"]
     assert {"loss", "images_per_second", "epoch/val_l1", "validation", "config"} <= set(tags)

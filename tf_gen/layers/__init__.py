@@ -1,15 +1,20 @@
 """Layers of the networks."""
 
-from .noise import ExampleDropout, example_seeds
+from .gaussian_sampling import GaussianSampling
+from .noise import ExampleDropout, example_normal, example_seeds
 from .normalization import BatchNorm, InstanceNorm, make_normalization
 from .unet_blocks import DownBlock, UpBlock, weights_initializer
+from .vector_quantizer import VectorQuantizer
 
 __all__ = [
     "BatchNorm",
     "DownBlock",
     "ExampleDropout",
+    "GaussianSampling",
     "InstanceNorm",
     "UpBlock",
+    "VectorQuantizer",
+    "example_normal",
     "example_seeds",
     "make_normalization",
     "weights_initializer",

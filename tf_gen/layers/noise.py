@@ -8,15 +8,30 @@ def example_seeds(seed, count, step=0):
     """One seed for each example of a (global) batch, a pure function of seed, step and index.
 
     Args: seed: an int or int32 [2]; count: the number of examples; step: the training step.
-    Returns: int32 [count, 2].
+    Returns: int32 [count, 2]. In a replica of ``tf.distribute``, ``count`` is the replica's share
+        (the same on all) and the seeds are those of its rows in the global batch.
     """
     seed = tf.convert_to_tensor(seed, tf.int32)
     if seed.shape.rank == 0:
         seed = tf.stack([seed, 0])
     seed = tf.random.fold_in(seed, tf.cast(step, tf.int32), alg="philox")
-    return tf.random.stateless_uniform(
-        [count, 2], seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
+    replica = tf.distribute.get_replica_context()  # None outside of all replicas
+    replicas, index = (
+        (replica.num_replicas_in_sync, replica.replica_id_in_sync_group) if replica else (1, 0)
     )
+    seeds = tf.random.stateless_uniform(
+        [replicas * count, 2], seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
+    )
+    return seeds[index * count : (index + 1) * count] if replicas > 1 else seeds
+
+
+def example_normal(seeds, shape):
+    """N(0, 1) noise of a shape for each example: seeds int32 [B, 2] -> float32 [B, *shape]."""
+
+    def draw(seed):
+        return tf.random.stateless_normal(shape, seed, alg="philox")
+
+    return tf.ensure_shape(tf.map_fn(draw, seeds, fn_output_signature=tf.float32), [None, *shape])
 
 
 @keras.saving.register_keras_serializable("tf_gen")

@@ -1,14 +1,13 @@
 """pix2pix: a conditional GAN with an L1 term (the report, R2.1; Isola et al. 2017)."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tf_gen import losses, metrics
-from tf_gen.errors import UserError
 from tf_gen.layers import example_seeds
-from tf_gen.optimizers import FusedAdam
+from tf_gen.optimizers import FusedAdam, apply_finite
 
+from .inputs import check_values, first_batch
 from .patch_discriminator import PatchDiscriminator
 from .unet_generator import UNetGenerator
 
@@ -122,22 +121,15 @@ class Pix2Pix(keras.Model):
 
     def fit(self, x=None, y=None, **kwargs):
         """Keras' ``fit``. Raises: UserError if the first batch's values lie outside [-1, 1]."""
-        first = next(iter(x)) if isinstance(x, tf.data.Dataset) else (x, y)
-        if all(hasattr(images, "shape") for images in first):  # arrays, or a dataset's batch
-            self.check_batch(first)
+        if batch := first_batch(x, y):
+            self.check_batch(batch)
         return super().fit(x, y, **kwargs)
 
     @staticmethod
     def check_batch(batch):
         """Raise UserError if images are no floats in [-1, 1], the most common mistake."""
         for images in batch:
-            low, high = float(np.min(images)), float(np.max(images))
-            kind = tf.as_dtype(images.dtype)
-            if low < -1.001 or high > 1.001 or not kind.is_floating:
-                raise UserError(
-                    f"the first batch's values ({kind.name}) lie in [{low:.3g}, {high:.3g}], but "
-                    "the networks take floats in [-1, 1]: divide 8-bit images by 127.5, subtract 1"
-                )
+            check_values(images, -1.0, 1.0)
 
     # One training step -------------------------------------------------------------------
 
@@ -158,7 +150,7 @@ class Pix2Pix(keras.Model):
             fakes = self.generator(inputs, training=True, seed=seed)
             gradients, logs = self._discriminator_gradients(inputs, targets, fakes)
             if self.update == "alternating":
-                self._apply("discriminator", self.discriminator_optimizer, *gradients)
+                apply_finite("discriminator", self.discriminator_optimizer, *gradients)
                 if self.redraw_fakes:
                     fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=1))
             fake_logits = self._judge(inputs, fakes)
@@ -167,8 +159,8 @@ class Pix2Pix(keras.Model):
             loss = adversarial + self.reconstruction_weight * reconstruction
         generator_gradients = tape.gradient(loss, variables)
         if self.update == "simultaneous":
-            self._apply("discriminator", self.discriminator_optimizer, *gradients)
-        self._apply("generator", self.optimizer, loss, generator_gradients, variables)
+            apply_finite("discriminator", self.discriminator_optimizer, *gradients)
+        apply_finite("generator", self.optimizer, loss, generator_gradients, variables)
         return {
             "generator_loss": loss,
             "generator_adversarial_loss": adversarial,
@@ -200,14 +192,6 @@ class Pix2Pix(keras.Model):
     def _seeds(self, inputs, draw):
         seed = tf.stack([tf.constant(self.seed, tf.int32), draw])
         return example_seeds(seed, tf.shape(inputs)[0], self.optimizer.iterations)
-
-    @staticmethod
-    def _apply(network, optimizer, loss, gradients, variables):
-        # One sum for all: any inf or nan in the loss or in a gradient makes it not finite.
-        total = tf.add_n([loss, *(tf.nn.l2_loss(gradient) for gradient in gradients)])
-        check = tf.debugging.check_numerics(total, f"the {network}'s loss or gradient")
-        with tf.control_dependencies([check]):
-            optimizer.apply(gradients, variables)
 
     # Evaluation --------------------------------------------------------------------------
 

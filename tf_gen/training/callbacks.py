@@ -174,20 +174,20 @@ class TensorBoardScalars(keras.callbacks.Callback):
         self.writer.close()
 
 
-class EpochImages(keras.callbacks.Callback):
-    """Shows an image grid in TensorBoard at every epoch's end.
+class EpochSummary(keras.callbacks.Callback):
+    """Writes pictures, histograms or the like to TensorBoard at every epoch's end.
 
-    Args: scalars: the TensorBoardScalars whose writer is used; name: the tag;
-    draw: () -> uint8 [H, W, 3].
+    Args: scalars: the TensorBoardScalars whose writer is used; write: called with the number of
+    epochs done, while that writer is the default.
     """
 
-    def __init__(self, scalars, name, draw):
+    def __init__(self, scalars, write):
         super().__init__()
-        self.scalars, self.name, self.draw = scalars, name, draw
+        self.scalars, self.write = scalars, write
 
     def on_epoch_end(self, epoch, logs=None):
         with self.scalars.writer.as_default():
-            tf.summary.image(self.name, self.draw()[None], step=epoch + 1)
+            self.write(epoch + 1)
 
 
 class StopOnSignal(keras.callbacks.Callback):

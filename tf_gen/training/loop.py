@@ -23,7 +23,8 @@ def train(
 
     Drives any model with a ``train_step(batch) -> dict of scalars``; its ``check_batch(batch)``,
     if it has one, sees the first batch. Callbacks get what ``fit``
-    gives them: batches counted within the epoch, epoch logs as means over the epoch's steps,
+    gives them: batches counted within the epoch, epoch logs from the model's metrics where
+    ``train_step`` returns their names (else means over the epoch's steps),
     and ``step_seconds``, waiting for data included (nan for the first, which traces),
     with ``validate``'s figures beside them; ``model.stop_training`` is honoured after each step.
 
@@ -53,6 +54,7 @@ def train(
         epoch, index = divmod(step, steps_per_epoch)
         if index == 0 or step == first_step:
             epoch_logs = []
+            model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
         callbacks.on_train_batch_begin(index)
         logs = _checked(step_function, batch, step)
@@ -61,12 +63,19 @@ def train(
         epoch_logs.append(logs)
         callbacks.on_train_batch_end(index, {**logs, "step_seconds": seconds})
         if index + 1 == steps_per_epoch or (step == total_steps and not model.stop_training):
-            means = keras.tree.map_structure(lambda *values: sum(values) / len(values), *epoch_logs)
-            callbacks.on_epoch_end(epoch, {**means, **(validate() if validate else {})})
+            figures = _epoch_figures(model, epoch_logs)
+            callbacks.on_epoch_end(epoch, {**figures, **(validate() if validate else {})})
         if model.stop_training:  # after a step, or at an epoch's end
             break
     callbacks.on_train_end()
     return step
+
+
+def _epoch_figures(model, logs):
+    own = model.get_metrics_result()
+    if own.keys() == logs[0].keys():  # a perplexity is no mean of its batches' perplexities
+        return {name: float(own[name]) for name in logs[0]}
+    return {name: sum(step[name] for step in logs) / len(logs) for name in logs[0]}
 
 
 def _checked(step_function, batch, step):

@@ -6,7 +6,13 @@ import pytest
 from tf_gen import UNetGenerator, metrics
 from tf_gen.data.images import to_tanh_range
 from tf_gen.layers import example_seeds
-from tf_gen.training.evaluation import Translator, errors, full_figures, noise_std, trivial_answers
+from tf_gen.training.pix2pix_evaluation import (
+    Translator,
+    errors,
+    full_figures,
+    noise_std,
+    trivial_answers,
+)
 
 RNG = np.random.default_rng(0)
 INPUTS, TARGETS, TRAINING = RNG.integers(0, 256, (3, 5, 32, 32, 3), dtype=np.uint8)

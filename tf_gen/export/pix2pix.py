@@ -1,8 +1,10 @@
-"""SavedModels with explicit signatures, for code that cannot import this package."""
+"""A pix2pix generator as a SavedModel."""
 
 import tensorflow as tf
 
 from tf_gen.layers import example_seeds
+
+from ._saving import save
 
 
 def export_pix2pix(generator, folder, image_size, input_channels=3):
@@ -43,27 +45,13 @@ def export_pix2pix(generator, folder, image_size, input_channels=3):
         levels = tf.cast(tf.round(translate(read) * 255.0), tf.uint8)
         return tf.map_fn(tf.io.encode_png, levels, fn_output_signature=tf.string)
 
-    module = tf.Module()
-    module.weights = [variable.value for variable in generator.variables]
-    module.translate = translate
-    module.translate_noisy = translate_noisy
-    module.translate_bytes = translate_bytes
-    module.sizes = tf.function(lambda: tf.constant([image_size, multiple]), input_signature=[])
-    served = _signature(translate, lambda images: {"images": translate(images)})
-    tf.saved_model.save(
-        module,
-        str(folder),
-        signatures={
-            "serving_default": served,
-            "translate": served,
-            "translate_noisy": _signature(
-                translate_noisy, lambda images, seed: {"images": translate_noisy(images, seed)}
-            ),
-            "translate_bytes": _signature(
-                translate_bytes, lambda image_bytes: {"image_bytes": translate_bytes(image_bytes)}
-            ),
-        },
-    )
+    sizes = tf.function(lambda: tf.constant([image_size, multiple]), input_signature=[])
+    functions = {
+        "translate": (translate, ["images"]),
+        "translate_noisy": (translate_noisy, ["images"]),
+        "translate_bytes": (translate_bytes, ["image_bytes"]),
+    }
+    save(folder, generator.variables, functions, default="translate", extra={"sizes": sizes})
 
 
 def _call(generator, images, **mode):
@@ -76,11 +64,6 @@ def _call(generator, images, **mode):
     with tf.control_dependencies([check]):
         outputs = generator(images * 2.0 - 1.0, training=False, **mode)
     return tf.clip_by_value(outputs / 2.0 + 0.5, 0.0, 1.0)
-
-
-def _signature(function, named):
-    """A signature has names for its inputs and outputs, where the function has tensors."""
-    return tf.function(named, input_signature=function.input_signature)
 
 
 def _decode(data, size, channels):

@@ -1,0 +1,160 @@
+"""The autoencoders' SavedModels: what they compute, and that others can load them."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_gen import CVAE, VAE, VQVAE
+from tf_gen.export import export_cvae, export_vae, export_vq_vae
+
+IMAGES = np.random.default_rng(0).uniform(0, 1, (7, 16, 16, 3)).astype(np.float32)
+LABELS = np.array([0, 1, 2, 0, 1, 2, 0], np.int32)
+SEED = np.array([5, 6], np.int32)
+SMALL = {"filters": (4, 4, 8)}
+
+
+@pytest.fixture(scope="module")
+def vae(tmp_path_factory):
+    keras.utils.set_random_seed(1)
+    model, folder = VAE(16, latent_dim=5, **SMALL), tmp_path_factory.mktemp("vae") / "model"
+    export_vae(model, folder)
+    return model, folder, tf.saved_model.load(str(folder))
+
+
+@pytest.fixture(scope="module")
+def cvae(tmp_path_factory):
+    keras.utils.set_random_seed(1)
+    model, folder = CVAE(3, 16, latent_dim=5, **SMALL), tmp_path_factory.mktemp("cvae") / "model"
+    export_cvae(model, folder, ["a", "b", "c"])
+    return model, folder, tf.saved_model.load(str(folder))
+
+
+@pytest.fixture(scope="module")
+def vq_vae(tmp_path_factory):
+    keras.utils.set_random_seed(1)
+    model, folder = VQVAE(codes=8, **SMALL), tmp_path_factory.mktemp("vq_vae") / "model"
+    model.quantizer.start_from(np.random.default_rng(1).uniform(0, 1, (50, 8)))
+    export_vq_vae(model, folder)
+    return model, folder, tf.saved_model.load(str(folder))
+
+
+def same(found, expected):
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_a_loaded_vae_does_what_the_model_does(vae, count):
+    model, _, loaded = vae
+    images = IMAGES[:count]
+    same(loaded.reconstruct(images), model.reconstruct(images))
+    same(loaded.encode(images), model.encode(images))
+    same(loaded.decode(loaded.encode(images)[0]), model.reconstruct(images))
+    same(loaded.sample(count, SEED), model.sample(count, SEED))
+    same(loaded.sample(7, SEED)[:count], loaded.sample(count, SEED))
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_a_loaded_cvae_does_what_the_model_does(cvae, count):
+    model, _, loaded = cvae
+    images, labels = IMAGES[:count], LABELS[:count]
+    same(loaded.reconstruct(images, labels), model.reconstruct(images, labels))
+    same(loaded.encode(images, labels), model.encode(images, labels))
+    same(loaded.decode(loaded.encode(images, labels)[0], labels), model((images, labels)))
+    same(loaded.sample(labels, SEED), model.sample(labels, SEED))
+    assert loaded.class_names().numpy().tolist() == [b"a", b"b", b"c"]
+
+
+def test_a_label_out_of_range_is_refused_with_the_range(cvae):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"labels must lie in 0 \.\.\. 2"):
+        cvae[2].sample(tf.constant([3]), SEED)
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_a_loaded_vq_vae_does_what_the_model_does(vq_vae, count):
+    model, _, loaded = vq_vae
+    images = IMAGES[:count]
+    codes = loaded.encode(images)
+    assert codes.dtype == tf.int32 and codes.shape == (count, 4, 4)
+    assert len(np.unique(codes)) > 1
+    np.testing.assert_array_equal(codes, model.encode(images))
+    same(loaded.reconstruct(images), model.reconstruct(images))
+    same(loaded.decode(codes), loaded.reconstruct(images))
+
+
+def test_a_loaded_vq_vae_takes_any_size_that_halves(vq_vae):
+    assert vq_vae[2].reconstruct(np.zeros((1, 24, 8, 3), np.float32)).shape == (1, 24, 8, 3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="multiples of 4"):
+        vq_vae[2].encode(np.zeros((1, 18, 16, 3), np.float32))
+
+
+@pytest.mark.parametrize("name", ["vae", "vq_vae"])
+def test_gradients_pass_through(name, request):
+    loaded, images = request.getfixturevalue(name)[2], tf.constant(IMAGES)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        loss = tf.reduce_sum(tf.square(loaded.reconstruct(images)))
+    assert np.abs(tape.gradient(loss, images).numpy()).max() > 0
+
+
+SIGNATURES = {
+    "vae": {
+        "reconstruct": ({"images"}, {"images"}),
+        "encode": ({"images"}, {"z_mean", "z_log_var"}),
+        "decode": ({"latents"}, {"images"}),
+        "sample": ({"count", "seed"}, {"images"}),
+    },
+    "cvae": {
+        "reconstruct": ({"images", "labels"}, {"images"}),
+        "encode": ({"images", "labels"}, {"z_mean", "z_log_var"}),
+        "decode": ({"latents", "labels"}, {"images"}),
+        "sample": ({"labels", "seed"}, {"images"}),
+    },
+    "vq_vae": {
+        "reconstruct": ({"images"}, {"images"}),
+        "encode": ({"images"}, {"codes"}),
+        "decode": ({"codes"}, {"images"}),
+    },
+}
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_signatures_have_the_contracts_names(name, request):
+    found = request.getfixturevalue(name)[2].signatures
+    named = {
+        key: (set(f.structured_input_signature[1]), set(f.structured_outputs))
+        for key, f in found.items()
+    }
+    assert named == SIGNATURES[name] | {"serving_default": SIGNATURES[name]["reconstruct"]}
+
+
+ELSEWHERE = """
+import sys
+sys.modules["tf_gen"] = sys.modules["experiments"] = sys.modules["keras"] = None
+import numpy as np, tensorflow as tf
+model, data = tf.saved_model.load(sys.argv[1]), dict(np.load(sys.argv[2]))
+named = {key: value for key, value in data.items() if key != "expected"}
+for count in (1, 7):
+    part = {key: tf.constant(value[:count]) for key, value in named.items()}
+    found = model.signatures["serving_default"](**part)["images"]
+    np.testing.assert_allclose(found, data["expected"][:count], atol=1e-5)
+    np.testing.assert_allclose(model.reconstruct(*part.values()), found, atol=1e-6)
+if hasattr(model, "sample"):
+    given = tf.constant([0, 2]) if "labels" in named else tf.constant(2)
+    found = model.sample(given, tf.constant([1, 2]))
+    assert found.shape == (2, 16, 16, 3) and 0 <= found.numpy().min() <= found.numpy().max() <= 1
+"""
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_a_process_that_cannot_import_the_package_loads_it(name, request, tmp_path):
+    model, folder, _ = request.getfixturevalue(name)
+    named = {"images": IMAGES, "labels": LABELS} if name == "cvae" else {"images": IMAGES}
+    expected = model.reconstruct(*named.values())
+    np.savez(tmp_path / "data.npz", **named, expected=expected)
+    subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, folder, tmp_path / "data.npz"], check=True, cwd=tmp_path
+    )

@@ -1,0 +1,6 @@
+"""SavedModels with explicit signatures, for code that cannot import this package."""
+
+from .autoencoders import export_cvae, export_vae, export_vq_vae
+from .pix2pix import export_pix2pix
+
+__all__ = ["export_cvae", "export_pix2pix", "export_vae", "export_vq_vae"]

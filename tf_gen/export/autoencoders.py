@@ -1,0 +1,101 @@
+"""The autoencoders as SavedModels."""
+
+import tensorflow as tf
+
+from ._saving import save
+
+
+def export_vae(model, folder):
+    """Write a ``VAE`` as a SavedModel that loads with plain ``tf.saved_model.load``.
+
+    Functions of the loaded object, which are signatures too (there outputs have names):
+
+    - ``reconstruct(images)``, also ``serving_default``: float32 [B, H, W, C] in [0, 1] -> the
+      same, from the mean of Q(z|X): deterministic;
+    - ``encode(images)`` -> ``z_mean``, ``z_log_var``, float32 [B, D];
+    - ``decode(latents)``: float32 [B, D] -> ``images``;
+    - ``sample(count, seed)``: int32 and int32 [2] -> ``images`` [count, H, W, C].
+    """
+    images = tf.TensorSpec([None, *model.image_size, model.channels], tf.float32)
+    latents = tf.TensorSpec([None, model.latent_dim], tf.float32)
+    count, seed = tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
+    functions = {
+        "reconstruct": (_function(lambda images: model.reconstruct(images), images), ["images"]),
+        "encode": (
+            _function(lambda images: model.encode(images), images), ["z_mean", "z_log_var"],
+        ),
+        "decode": (_function(lambda latents: model.decode(latents), latents), ["images"]),
+        "sample": (
+            _function(lambda count, seed: model.sample(count, seed), count, seed), ["images"],
+        ),
+    }  # fmt: skip
+    save(folder, model.variables, functions, default="reconstruct")
+
+
+def export_cvae(model, folder, class_names=()):
+    """Write a ``CVAE`` as a SavedModel: as ``export_vae``, each function with labels.
+
+    ``labels`` are int32 [B] in 0 ... num_classes - 1, else the call fails and says so:
+    ``reconstruct(images, labels)``, ``encode(images, labels)``, ``decode(latents, labels)``,
+    ``sample(labels, seed)``. ``class_names()`` (no signature): string [num_classes].
+
+    Args: class_names: what the labels stand for; () calls them 0, 1, ...
+    """
+    names = list(class_names) or [str(label) for label in range(model.num_classes)]
+    images = tf.TensorSpec([None, *model.image_size, model.channels], tf.float32)
+    latents = tf.TensorSpec([None, model.latent_dim], tf.float32)
+    labels, seed = tf.TensorSpec([None], tf.int32), tf.TensorSpec([2], tf.int32)
+    functions = {
+        "reconstruct": (
+            _function(
+                lambda images, labels: model.reconstruct(images, labels), images, labels
+            ), ["images"],
+        ),
+        "encode": (
+            _function(lambda images, labels: model.encode(images, labels), images, labels),
+            ["z_mean", "z_log_var"],
+        ),
+        "decode": (
+            _function(lambda latents, labels: model.decode(latents, labels), latents, labels),
+            ["images"],
+        ),
+        "sample": (
+            _function(lambda labels, seed: model.sample(labels, seed), labels, seed), ["images"],
+        ),
+    }  # fmt: skip
+    extra = {"class_names": _function(lambda: tf.constant(names))}
+    save(folder, model.variables, functions, default="reconstruct", extra=extra)
+
+
+def export_vq_vae(model, folder):
+    """Write a ``VQVAE`` as a SavedModel that loads with plain ``tf.saved_model.load``.
+
+    - ``reconstruct(images)``, also ``serving_default``: float32 [B, H, W, C] in [0, 1] -> the
+      same; H and W multiples of the encoder's factor;
+    - ``encode(images)`` -> ``codes``, int32 [B, h, w];
+    - ``decode(codes)``: int32 [B, h, w] in 0 ... codes - 1 -> ``images``.
+    """
+    images = tf.TensorSpec([None, None, None, model.channels], tf.float32)
+    codes = tf.TensorSpec([None, None, None], tf.int32)
+    factor = model.encoder.factor
+
+    def checked(images):
+        check = tf.debugging.assert_equal(
+            tf.shape(images)[1:3] % factor, 0,
+            message=f"height and width must be multiples of {factor}",
+        )  # fmt: skip
+        with tf.control_dependencies([check]):
+            return tf.identity(images)
+
+    functions = {
+        "reconstruct": (
+            _function(lambda images: model.reconstruct(checked(images)), images), ["images"],
+        ),
+        "encode": (_function(lambda images: model.encode(checked(images)), images), ["codes"]),
+        "decode": (_function(lambda codes: model.decode(codes), codes), ["images"]),
+    }  # fmt: skip
+    save(folder, model.variables, functions, default="reconstruct")
+
+
+def _function(function, *specs):
+    return tf.function(function, input_signature=list(specs))

@@ -1,0 +1,187 @@
+"""Vectors replaced by the nearest of a codebook (van den Oord et al. 2017; the report, R1.3)."""
+
+import keras
+import tensorflow as tf
+
+from tf_gen.errors import UserError
+
+CODEBOOKS = ("gradient", "ema")
+STARTS = ("uniform", "kmeans")
+KMEANS_ROUNDS = 10
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class VectorQuantizer(keras.layers.Layer):
+    """A codebook of ``codes`` vectors as wide as its input.
+
+    Args:
+        codes: the number of vectors, K.
+        codebook: how it learns: ``"gradient"`` by the codebook loss (the report), ``"ema"`` by
+            moving averages of the vectors that each code is given (appendix A.1 of the paper),
+            so that it needs no loss.
+        decay: of those moving averages; with ``restart_below`` also of the counts.
+        start: ``"uniform"`` in [-1/K, 1/K] (the report says uniform; the bounds are those of the
+            paper's authors), or ``"kmeans"``: then call ``start_from`` once before training
+            (``VQVAE.fit`` does it with its first batch).
+        restart_below: a code that gets on average fewer vectors of a batch than this is set to
+            a random vector of the batch (Dhariwal et al. 2020, section 3.1); 0 never does.
+        seed: of these random choices.
+
+    Call: ``z`` [B, ..., D]. Returns a dict of
+
+    - ``quantized`` [B, ..., D]: the nearest codes' vectors; backwards the identity to ``z``;
+    - ``codes`` int32 [B, ...]: their numbers;
+    - ``codebook_loss``, float32 scalar: the mean of ``(sg[z] - e)^2`` over all elements;
+    - ``commitment_loss``, float32 scalar: the mean of ``(z - sg[e])^2``, without its weight.
+
+    With ``training=True`` the moving averages move and codes are restarted. The codebook and
+    all its arithmetic are float32 whatever the compute type; under ``tf.distribute`` the sums
+    and the restarts are those of all replicas.
+    """
+
+    def __init__(
+        self,
+        codes=512,
+        codebook="gradient",
+        decay=0.99,
+        start="uniform",
+        restart_below=0.0,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name, value, choices in (("codebook", codebook, CODEBOOKS), ("start", start, STARTS)):
+            if value not in choices:
+                raise ValueError(f"{name} {value!r} is not one of {', '.join(choices)}")
+        self.codes = codes
+        self.codebook = codebook
+        self.decay = decay
+        self.start = start
+        self.restart_below = restart_below
+        self.seed = seed
+
+    def build(self, input_shape):
+        width = input_shape[-1]
+        self.vectors = self.add_weight(
+            name="vectors",
+            shape=(self.codes, width),
+            initializer=keras.initializers.RandomUniform(
+                -1.0 / self.codes, 1.0 / self.codes, seed=self.seed
+            ),
+            dtype="float32",
+            autocast=False,
+            trainable=self.codebook == "gradient",
+            aggregation="only_first_replica",
+        )
+
+        def state(name, shape, dtype="float32"):
+            return self.add_weight(
+                name=name, shape=shape, dtype=dtype, initializer="zeros", trainable=False,
+                autocast=False, aggregation="only_first_replica",
+            )  # fmt: skip
+
+        self.batches = state("batches", (), "int32")  # seen in training
+        self.counts = state("counts", (self.codes,))  # moving: vectors of a batch for each code
+        if self.codebook == "ema":
+            self.sums = state("sums", (self.codes, width))  # moving: the sum of these vectors
+
+    def call(self, z, training=False):
+        wide = tf.cast(z, tf.float32)
+        flat = tf.reshape(wide, [-1, self.vectors.shape[-1]])  # [N, D]
+        codes = self._nearest(flat)  # [N]
+        chosen = tf.reshape(tf.gather(self.vectors.value, codes), tf.shape(wide))
+        found = {
+            "quantized": tf.cast(wide + tf.stop_gradient(chosen - wide), z.dtype),
+            "codes": tf.reshape(codes, tf.shape(z)[:-1]),
+            "codebook_loss": tf.reduce_mean(tf.square(tf.stop_gradient(wide) - chosen)),
+            "commitment_loss": tf.reduce_mean(tf.square(wide - tf.stop_gradient(chosen))),
+        }
+        if training and (self.codebook == "ema" or self.restart_below):
+            self._update(tf.stop_gradient(flat), codes)
+        return found
+
+    def lookup(self, codes):
+        """int [B, ...] -> their vectors, float32 [B, ..., D]."""
+        return tf.gather(self.vectors.value, codes)
+
+    def _nearest(self, flat):
+        """argmin_k |z - e_k|^2 of [N, D] -> int32 [N]; |z|^2 is the same for all k."""
+        vectors = tf.convert_to_tensor(self.vectors.value)
+        distances = tf.reduce_sum(vectors**2, axis=1) - 2.0 * tf.matmul(
+            flat, vectors, transpose_b=True
+        )
+        return tf.argmin(distances, axis=1, output_type=tf.int32)
+
+    # Learning without a gradient ---------------------------------------------------------
+
+    def _update(self, flat, codes):
+        """Move the averages by one batch (of all replicas), and restart dead codes."""
+        counts = tf.math.unsorted_segment_sum(tf.ones_like(codes, tf.float32), codes, self.codes)
+        sums = tf.math.unsorted_segment_sum(flat, codes, self.codes)
+        strangers = self._random_rows(flat)
+        counts, sums, strangers = _all_reduce([counts, sums, strangers])
+
+        # A moving average that starts at the first batch instead of at 0.
+        keep = tf.where(self.batches.value == 0, 0.0, self.decay)
+        counts = keep * self.counts.value + (1.0 - keep) * counts  # [K]
+        vectors = tf.convert_to_tensor(self.vectors.value)
+        if self.codebook == "ema":
+            sums = keep * self.sums.value + (1.0 - keep) * sums  # [K, D]
+            seen = counts > 1e-5  # a code long unused stays where it is
+            vectors = tf.where(seen[:, None], sums / tf.where(seen, counts, 1.0)[:, None], vectors)
+        dead = counts < self.restart_below  # [K]
+        vectors = tf.where(dead[:, None], strangers, vectors)
+        counts = tf.where(dead, self.restart_below, counts)
+        if self.codebook == "ema":
+            self.sums.assign(tf.where(dead[:, None], strangers * counts[:, None], sums))
+        self.counts.assign(counts)
+        self.vectors.assign(vectors)
+        self.batches.assign(self.batches.value + 1)
+
+    def _random_rows(self, flat):
+        """[K, D]: random vectors of the batch, drawn in the first replica alone (others: 0)."""
+        seed = tf.stack([tf.constant(self.seed, tf.int32), self.batches.value])
+        rows = tf.random.stateless_uniform(
+            [self.codes], seed, 0, tf.shape(flat)[0], tf.int32, alg="philox"
+        )
+        replica = tf.distribute.get_replica_context()
+        first = tf.equal(replica.replica_id_in_sync_group if replica else 0, 0)
+        return tf.where(first, tf.gather(flat, rows), 0.0)
+
+    def start_from(self, z):
+        """Set the codebook by k-means (Lloyd's algorithm, 10 rounds) on vectors [..., D].
+
+        Raises: UserError if there are fewer different vectors than codes.
+        """
+        flat = tf.reshape(tf.cast(z, tf.float32), [-1, self.vectors.shape[-1]])
+        order = tf.random.experimental.stateless_shuffle(flat, [self.seed, 0], alg="philox")
+        different = tf.raw_ops.UniqueV2(x=order, axis=[0]).y
+        if len(different) < self.codes:
+            raise UserError(
+                f"the codebook cannot start from {len(different)} different vectors, it has "
+                f"{self.codes}: give larger batches or fewer codes"
+            )
+        self.vectors.assign(different[: self.codes])
+        for _ in range(KMEANS_ROUNDS):
+            codes = self._nearest(flat)
+            counts = tf.math.bincount(codes, minlength=self.codes, dtype=tf.float32)[:, None]
+            means = tf.math.unsorted_segment_mean(flat, codes, self.codes)
+            self.vectors.assign(tf.where(counts > 0, means, self.vectors.value))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "codes": self.codes,
+            "codebook": self.codebook,
+            "decay": self.decay,
+            "start": self.start,
+            "restart_below": self.restart_below,
+            "seed": self.seed,
+        }
+
+
+def _all_reduce(values):
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return values
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, values)

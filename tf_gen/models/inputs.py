@@ -1,0 +1,70 @@
+"""What goes into a model, checked before it does harm: values, labels, shapes."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_gen.errors import UserError
+
+ADVICE = {
+    (0.0, 1.0): "divide 8-bit images by 255",
+    (-1.0, 1.0): "divide 8-bit images by 127.5, subtract 1",
+}
+
+
+def check_values(images, low, high):
+    """Raise UserError if images are no floats in [low, high], the most common mistake."""
+    least, most = float(np.min(images)), float(np.max(images))
+    kind = tf.as_dtype(images.dtype)
+    if least < low - 0.001 or most > high + 0.001 or not kind.is_floating:
+        raise UserError(
+            f"the first batch's values ({kind.name}) lie in [{least:.3g}, {most:.3g}], but "
+            f"the model takes floats in [{low:g}, {high:g}]: {ADVICE[low, high]}"
+        )
+
+
+def check_labels(labels, num_classes):
+    """Raise UserError if labels are no integers in 0 ... num_classes - 1."""
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        raise UserError(f"labels must be integers, got {labels.dtype.name}")
+    if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
+        raise UserError(
+            f"labels lie in {labels.min()} ... {labels.max()}, but the model has {num_classes} "
+            f"classes: 0 ... {num_classes - 1}"
+        )
+
+
+def check_shape(what, tensor, *expected):
+    """Raise UserError if a shape, but for the batch, is known to be another (None: any)."""
+    found = tuple(tensor.shape[1:])
+    known = zip(found, expected, strict=False)
+    if len(found) != len(expected) or any(
+        None not in pair and len(set(pair)) > 1 for pair in known
+    ):
+        raise UserError(f"{what} must have the shape {_shown(expected)}, got {_shown(found)}")
+
+
+def _shown(shape):
+    return "[" + ", ".join(["B", *("any" if side is None else str(side) for side in shape)]) + "]"
+
+
+def first_batch(x, y=None):
+    """The first batch of what ``fit`` is given, as a tuple; None where looking would cost it."""
+    if isinstance(x, tf.data.Dataset):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(next(iter(x)))
+    parts = [
+        part for part in (*(x if isinstance(x, tuple | list) else (x,)), y) if part is not None
+    ]
+    return tuple(parts) if all(hasattr(part, "shape") for part in parts) else None
+
+
+def images_of(batch):
+    """The images of a batch as ``fit`` or our loop passes it: alone, or the first of a tuple."""
+    return keras.utils.unpack_x_y_sample_weight(batch)[0]
+
+
+def images_and_labels_of(batch):
+    """(images, labels) of a batch: ``(images, labels)``, or these as the first of a tuple."""
+    x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    return tuple(x) if y is None else (x, y)

@@ -1,0 +1,209 @@
+"""A variational autoencoder (Kingma and Welling 2014; the report, R1.1)."""
+
+import keras
+import tensorflow as tf
+
+from tf_gen import losses
+from tf_gen.layers import GaussianSampling, example_normal, example_seeds
+from tf_gen.optimizers import apply_finite, scale_for_gradient
+
+from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved, image_sides
+from .inputs import check_shape, check_values, first_batch, images_of
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class VAE(keras.Model):
+    """Encoder to a Gaussian, decoder to pixels' Bernoulli probabilities.
+
+    Args:
+        image_size: height and width, an int or a pair; multiples of the encoder's factor (8).
+        channels: of the images.
+        latent_dim: the number of latents, D.
+        filters, normalization, pool_last: of the convolutions, see ``ConvEncoder``.
+        kl_weight: the weight of the KL term (beta; the report has 1).
+        kl_warmup_steps: training steps over which that weight rises from 0 linearly.
+        seed: of the noise, which is a pure function of (seed, step, example).
+
+    ``fit`` takes batches of images, float32 [B, H, W, C] in [0, 1]; ``call`` and ``predict``
+    give their reconstructions. What is minimised is the negative ELBO for one image, in nats:
+
+    - ``recon_loss``: the binary cross-entropy, *summed* over pixels and channels;
+    - ``kl_loss``: KL(Q(z|X) || N(0, I)), *summed* over the latents;
+    - ``loss``: ``recon_loss + kl_weight * kl_loss``;
+
+    each *averaged* over the images alone. z is drawn once for each image, in ``evaluate`` too
+    (there with the same noise every time, and the full ``kl_weight``).
+    """
+
+    def __init__(
+        self,
+        image_size=64,
+        channels=3,
+        latent_dim=128,
+        filters=FILTERS,
+        normalization="batch",
+        pool_last=True,
+        kl_weight=1.0,
+        kl_warmup_steps=0,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.image_size = image_sides(image_size)
+        self.channels = channels
+        self.latent_dim = latent_dim
+        self.filters = tuple(filters)
+        self.normalization = normalization
+        self.pool_last = pool_last
+        self.kl_weight = kl_weight
+        self.kl_warmup_steps = kl_warmup_steps
+        self.seed = seed
+
+        stack = {
+            "filters": self.filters, "normalization": normalization, "pool_last": pool_last,
+            "dtype": self.dtype_policy,
+        }  # fmt: skip
+        self.encoder = ConvEncoder(**stack, name="encoder")
+        self.decoder = ConvDecoder(**stack, channels=channels, name="decoder")
+        self.grid = (*halved(self.image_size, self.encoder.factor), self.filters[-1])
+        height, width, depth = self.grid
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        # float32: the exponential of a log-variance takes no rounding to bfloat16
+        self.mean_head = keras.layers.Dense(latent_dim, dtype="float32", name="z_mean")
+        self.log_var_head = keras.layers.Dense(latent_dim, dtype="float32", name="z_log_var")
+        self.sampling = GaussianSampling(dtype="float32", name="sampling")
+        self.widening = keras.layers.Dense(
+            height * width * depth, activation="relu", dtype=self.dtype_policy, name="widening"
+        )
+        self.unflatten = keras.layers.Reshape(self.grid, dtype=self.dtype_policy)
+        self._means = [keras.metrics.Mean(name=name) for name in ("loss", "recon_loss", "kl_loss")]
+        self.build((None, *self.image_size, channels))
+
+    def build(self, input_shape):
+        """Build all layers; the constructor has done so."""
+        if self.encoder.built:
+            return
+        height, width, depth = self.grid
+        flat = (None, height * width * depth)
+        self.encoder.build((None, *self.image_size, self.channels))
+        self.mean_head.build(flat)
+        self.log_var_head.build(flat)
+        self.widening.build((None, self.latent_dim))
+        self.decoder.build((None, *self.grid))
+
+    # Use -----------------------------------------------------------------------------------
+
+    def encode(self, images, training=False):
+        """Images [B, H, W, C] in [0, 1] -> (z_mean, z_log_var), float32 [B, D] each."""
+        check_shape("images", images, *self.image_size, self.channels)
+        x = self.flatten(self.encoder(images, training=training))
+        return self.mean_head(x), self.log_var_head(x)
+
+    def decode(self, latents):
+        """Latents [B, D] -> images, float32 [B, H, W, C] in [0, 1]."""
+        return tf.sigmoid(self._logits(latents))
+
+    def reconstruct(self, images):
+        """Images -> images, from the mean of Q(z|X): deterministic."""
+        return self.decode(self.encode(images)[0])
+
+    def sample(self, count, seed=0):
+        """Images from z ~ N(0, I): float32 [count, H, W, C] in [0, 1].
+
+        Image i is a pure function of the weights, of the seed (an int or int32 [2]) and of i.
+        """
+        return self.decode(example_normal(example_seeds(seed, count), [self.latent_dim]))
+
+    def interpolate(self, first, second, steps=8):
+        """Images on the straight line between the means of images [B, H, W, C] each.
+
+        Returns: float32 [B, steps, H, W, C] in [0, 1]; both ends are reconstructions.
+        """
+        start, end = self.encode(first)[0], self.encode(second)[0]
+        t = tf.reshape(tf.linspace(0.0, 1.0, steps), [1, steps, 1])
+        latents = start[:, None] * (1.0 - t) + end[:, None] * t  # [B, steps, D]
+        images = self.decode(tf.reshape(latents, [-1, self.latent_dim]))
+        return tf.reshape(images, [-1, steps, *self.image_size, self.channels])
+
+    def call(self, images, training=False):
+        mean, _ = self.encode(images, training=training)
+        return tf.sigmoid(self._logits(mean, training=training))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.image_size, self.channels)
+
+    def _logits(self, latents, training=False):
+        check_shape("latents", latents, self.latent_dim)
+        x = self.unflatten(self.widening(latents))  # [B, H/8, W/8, 64]
+        return self.decoder(x, training=training)  # [B, H, W, C]
+
+    # Training ------------------------------------------------------------------------------
+
+    def fit(self, x=None, y=None, **kwargs):
+        """Keras' ``fit``. Raises: UserError if the first batch's values lie outside [0, 1]."""
+        if batch := first_batch(x):
+            self.check_batch(batch)
+        return super().fit(x, y, **kwargs)
+
+    @staticmethod
+    def check_batch(batch):
+        """Raise UserError if a batch's images are no floats in [0, 1]."""
+        check_values(images_of(batch), 0.0, 1.0)
+
+    def train_step(self, batch):
+        """One step; returns this batch's losses as a dict, the metrics hold the epoch's.
+
+        Raises: tf.errors.InvalidArgumentError, the weights as they were, if the loss or a
+        gradient is not finite.
+        """
+        images = images_of(batch)
+        step = self.optimizer.iterations
+        with tf.GradientTape() as tape:
+            parts = self._elbo_terms(images, step, self._kl_weight(step), training=True)
+            scaled = scale_for_gradient(self.optimizer, parts["loss"])
+        variables = self.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        apply_finite("model", self.optimizer, parts["loss"], gradients, variables)
+        return self._track(parts, images)
+
+    def test_step(self, batch):
+        """The losses of a batch, with fixed statistics, fixed noise and the full KL weight."""
+        images = images_of(batch)
+        return self._track(self._elbo_terms(images, -1, self.kl_weight), images)
+
+    def _elbo_terms(self, images, step, kl_weight, training=False):
+        seeds = example_seeds(self.seed, tf.shape(images)[0], step)
+        mean, log_var = self.encode(images, training=training)
+        z = self.sampling([mean, log_var], seed=seeds)
+        recon = losses.binary_cross_entropy(images, self._logits(z, training=training))  # [B]
+        kl = losses.gaussian_kl(mean, log_var)  # [B]
+        recon, kl = tf.reduce_mean(recon), tf.reduce_mean(kl)
+        return {"loss": recon + kl_weight * kl, "recon_loss": recon, "kl_loss": kl}
+
+    def _kl_weight(self, step):
+        if not self.kl_warmup_steps:
+            return self.kl_weight
+        return self.kl_weight * tf.minimum(1.0, tf.cast(step, tf.float32) / self.kl_warmup_steps)
+
+    def _track(self, parts, images):
+        for mean in self._means:
+            mean.update_state(parts[mean.name], sample_weight=tf.shape(images)[0])
+        return parts
+
+    @property
+    def metrics(self):
+        return self._means
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_size": self.image_size,
+            "channels": self.channels,
+            "latent_dim": self.latent_dim,
+            "filters": self.filters,
+            "normalization": self.normalization,
+            "pool_last": self.pool_last,
+            "kl_weight": self.kl_weight,
+            "kl_warmup_steps": self.kl_warmup_steps,
+            "seed": self.seed,
+        }

@@ -1,0 +1,214 @@
+"""An autoencoder with a discrete latent (van den Oord et al. 2017; the report, R1.3)."""
+
+import keras
+import tensorflow as tf
+
+from tf_gen.layers import VectorQuantizer
+from tf_gen.metrics import CodePerplexity, perplexity
+from tf_gen.optimizers import apply_finite, scale_for_gradient
+
+from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved
+from .inputs import check_shape, check_values, first_batch, images_of
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class VQVAE(keras.Model):
+    """Encoder, codebook, decoder; any image size that the encoder's poolings divide.
+
+    Args:
+        channels: of the images.
+        codes: size of the codebook.
+        code_dim: width of its vectors; None: the encoder's last filters (the report's), else a
+            1 x 1 convolution comes between.
+        filters, normalization, pool_last: of the convolutions, see ``ConvEncoder``; an image of
+            64 x 64 has 16 x 16 codes, with pool_last 8 x 8: at 9 bits a code (512 codes) that is
+            2,304 or 576 bits.
+        commitment_weight: beta.
+        codebook, start, restart_below, seed: see ``VectorQuantizer``.
+
+    ``fit`` takes batches of images, float32 [B, H, W, C] in [0, 1]; ``call`` and ``predict``
+    give their reconstructions. Each loss is *averaged* over all elements and images:
+
+    - ``recon_loss``: the squared error, over pixels and channels;
+    - ``codebook_loss``: ``(sg[z] - e)^2`` and ``commitment_loss``: ``(z - sg[e])^2``, over
+      positions and the vectors' elements; both without a weight;
+    - ``loss``: ``recon_loss + codebook_loss + commitment_weight * commitment_loss``, without the
+      codebook's where it learns by moving averages.
+
+    ``perplexity``: exp of the entropy of the codes' frequencies, in an epoch's or evaluation's
+    figures over all its images, in a step's over its batch.
+    """
+
+    def __init__(
+        self,
+        channels=3,
+        codes=512,
+        code_dim=None,
+        filters=FILTERS,
+        normalization="batch",
+        pool_last=False,
+        commitment_weight=0.25,
+        codebook="gradient",
+        start="uniform",
+        restart_below=0.0,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.channels = channels
+        self.codes = codes
+        self.code_dim = code_dim
+        self.filters = tuple(filters)
+        self.normalization = normalization
+        self.pool_last = pool_last
+        self.commitment_weight = commitment_weight
+        self.codebook = codebook
+        self.start = start
+        self.restart_below = restart_below
+        self.seed = seed
+
+        stack = {
+            "filters": self.filters, "normalization": normalization, "pool_last": pool_last,
+            "dtype": self.dtype_policy,
+        }  # fmt: skip
+        self.encoder = ConvEncoder(**stack, name="encoder")
+        self.projection = None
+        if code_dim:
+            self.projection = keras.layers.Conv2D(
+                code_dim, 1, dtype=self.dtype_policy, name="projection"
+            )
+        self.quantizer = VectorQuantizer(
+            codes, codebook, start=start, restart_below=restart_below, seed=seed,
+            dtype=self.dtype_policy, name="quantizer",
+        )  # fmt: skip
+        self.decoder = ConvDecoder(**stack, channels=channels, name="decoder")
+        self._means = [
+            keras.metrics.Mean(name=name)
+            for name in ("loss", "recon_loss", "codebook_loss", "commitment_loss")
+        ]
+        self._perplexity = CodePerplexity(codes, name="perplexity")
+        self.build((None, None, None, channels))
+
+    def build(self, input_shape):
+        """Build all layers; the constructor has done so."""
+        if self.encoder.built:
+            return
+        self.encoder.build((None, None, None, self.channels))
+        if self.projection:
+            self.projection.build((None, None, None, self.filters[-1]))
+        vectors = (None, None, None, self.code_dim or self.filters[-1])
+        self.quantizer.build(vectors)
+        self.decoder.build(vectors)
+
+    # Use -----------------------------------------------------------------------------------
+
+    def encode(self, images):
+        """Images [B, H, W, C] in [0, 1] -> codes, int32 [B, h, w]."""
+        return self.quantizer(self._vectors(images))["codes"]
+
+    def decode(self, codes):
+        """Codes, int [B, h, w] in 0 ... codes - 1, -> images, float32 [B, H, W, C] in [0, 1]."""
+        check_shape("codes", codes, None, None)
+        return tf.sigmoid(self.decoder(self.quantizer.lookup(codes)))
+
+    def reconstruct(self, images):
+        """Images -> images through the nearest codes: deterministic."""
+        return self(images)
+
+    def call(self, images, training=False):
+        found = self.quantizer(self._vectors(images, training=training))
+        return tf.sigmoid(self.decoder(found["quantized"], training=training))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def _vectors(self, images, training=False):
+        check_shape("images", images, None, None, self.channels)
+        if None not in images.shape[1:3]:
+            halved(images.shape[1:3], self.encoder.factor)
+        x = self.encoder(images, training=training)  # [B, h, w, 64]
+        return self.projection(x) if self.projection else x
+
+    # Training ------------------------------------------------------------------------------
+
+    def fit(self, x=None, y=None, **kwargs):
+        """Keras' ``fit``; a k-means start takes the first batch (of arrays: all of them).
+
+        Raises: UserError if the first batch's values lie outside [0, 1].
+        """
+        if batch := first_batch(x):
+            self.check_batch(batch)
+            self.start_codebook(images_of(batch))
+        return super().fit(x, y, **kwargs)
+
+    @staticmethod
+    def check_batch(batch):
+        """Raise UserError if a batch's images are no floats in [0, 1]."""
+        check_values(images_of(batch), 0.0, 1.0)
+
+    def start_codebook(self, images):
+        """Start the codebook by k-means on what the encoder makes of images, if it is due."""
+        fresh = self.optimizer is None or int(self.optimizer.iterations) == 0
+        if self.start == "kmeans" and fresh:
+            self.quantizer.start_from(self._vectors(tf.convert_to_tensor(images), training=True))
+
+    def train_step(self, batch):
+        """One step; returns this batch's losses as a dict, the metrics hold the epoch's.
+
+        Raises: tf.errors.InvalidArgumentError, the weights as they were, if the loss or a
+        gradient is not finite.
+        """
+        images = images_of(batch)
+        with tf.GradientTape() as tape:
+            parts, codes = self._loss_terms(images, training=True)
+            scaled = scale_for_gradient(self.optimizer, parts["loss"])
+        variables = self.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        apply_finite("model", self.optimizer, parts["loss"], gradients, variables)
+        return self._track(parts, codes, images)
+
+    def test_step(self, batch):
+        """The losses and the perplexity of a batch, with fixed statistics."""
+        images = images_of(batch)
+        return self._track(*self._loss_terms(images), images)
+
+    def _loss_terms(self, images, training=False):
+        found = self.quantizer(self._vectors(images, training=training), training=training)
+        outputs = tf.sigmoid(self.decoder(found["quantized"], training=training))
+        recon = tf.reduce_mean(tf.square(tf.cast(images, tf.float32) - outputs))
+        codebook, commitment = found["codebook_loss"], found["commitment_loss"]
+        loss = recon + self.commitment_weight * commitment
+        if self.codebook == "gradient":
+            loss += codebook
+        parts = {
+            "loss": loss, "recon_loss": recon, "codebook_loss": codebook,
+            "commitment_loss": commitment,
+        }  # fmt: skip
+        return parts, found["codes"]
+
+    def _track(self, parts, codes, images):
+        for mean in self._means:
+            mean.update_state(parts[mean.name], sample_weight=tf.shape(images)[0])
+        self._perplexity.update_state(codes)
+        counts = tf.math.bincount(tf.reshape(codes, [-1]), minlength=self.codes)
+        return {**parts, "perplexity": perplexity(counts)}
+
+    @property
+    def metrics(self):
+        return [*self._means, self._perplexity]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "channels": self.channels,
+            "codes": self.codes,
+            "code_dim": self.code_dim,
+            "filters": self.filters,
+            "normalization": self.normalization,
+            "pool_last": self.pool_last,
+            "commitment_weight": self.commitment_weight,
+            "codebook": self.codebook,
+            "start": self.start,
+            "restart_below": self.restart_below,
+            "seed": self.seed,
+        }

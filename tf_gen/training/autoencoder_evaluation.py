@@ -1,0 +1,76 @@
+"""An autoencoder's figures on images, uint8 [N, H, W, C]."""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_gen import losses, metrics
+from tf_gen.data.images import to_unit_range
+
+BATCH = 100
+
+
+def in_batches(function, *arrays):
+    """A compiled ``function`` of the arrays' rows, 100 at a time; its outputs joined, as numpy.
+
+    uint8 arrays are images and reach it as float32 in [0, 1].
+    """
+    specs = [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in arrays]
+
+    @tf.function(input_signature=specs)
+    def compiled(*rows):
+        return function(*(to_unit_range(x) if x.dtype == tf.uint8 else x for x in rows))
+
+    compiled = compiled.get_concrete_function()  # else TensorFlow warns of a new one every epoch
+    parts = [
+        compiled(*(tf.constant(array[first : first + BATCH]) for array in arrays))
+        for first in range(0, len(arrays[0]), BATCH)
+    ]
+    return tf.nest.map_structure(lambda *values: tf.concat(values, 0).numpy(), *parts)
+
+
+def reconstruction_errors(images, outputs) -> dict[str, float]:
+    """``mse`` and, from 11 pixels a side, ``ssim``, of each image and averaged.
+
+    Args: images: uint8 [N, H, W, C]; outputs: float32, the same shape, in [0, 1].
+    """
+
+    def errors(images, outputs):
+        found = {"mse": metrics.mse(images, outputs)}
+        if min(images.shape[1:3]) >= 11:  # the width of SSIM's window
+            found["ssim"] = metrics.ssim(images, outputs)
+        return found
+
+    found = in_batches(errors, images, outputs)
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def mean_image_mse(images, training_images) -> float:
+    """What the training images' mean, a trivial answer, gets."""
+    mean = np.mean(training_images / np.float32(255), axis=0, dtype=np.float64)
+    return reconstruction_errors(images, np.broadcast_to(mean.astype(np.float32), images.shape))[
+        "mse"
+    ]
+
+
+def kl_by_latent(means, log_vars) -> np.ndarray:
+    """The KL term of each latent in nats, averaged over images: [N, D] each -> [D]."""
+    return tf.reduce_mean(losses.gaussian_kl(means, log_vars, axis=()), axis=0).numpy()
+
+
+def latent_figures(means) -> dict[str, float]:
+    """Of posterior means [N, D]: ``active_units`` (Burda et al. 2016)."""
+    return {"active_units": float(metrics.active_units(means))}
+
+
+def code_counts(codes, size) -> np.ndarray:
+    """How often each of ``size`` codes occurs in int [...]: int [size]."""
+    return np.bincount(codes.ravel(), minlength=size)
+
+
+def code_figures(codes, size) -> dict[str, float]:
+    """Over all codes at once: ``perplexity``, and ``codes_used``, the share that occurs."""
+    counts = code_counts(codes, size)
+    return {
+        "perplexity": float(metrics.perplexity(counts)),
+        "codes_used": float(np.mean(counts > 0)),
+    }
