@@ -23,15 +23,59 @@ def image_rows(path: Path, columns: dict[str, np.ndarray], title: str = "") -> N
     _save(figure, path, title)
 
 
-def curves(path: Path, rows: list[dict], groups: dict[str, list[str]], steps_per_epoch: int):
-    """Logs by step, one panel for each group: faint as they are, strong as a running mean."""
+def image_table(path: Path, rows: dict[str, np.ndarray]) -> None:
+    """One named row for each kind of image, the examples side by side."""
+    longest = max(len(images) for images in rows.values())
+    figure, axes = pyplot.subplots(
+        len(rows), 1, figsize=(1.2 * longest + 1.0, 1.3 * len(rows)), squeeze=False
+    )
+    for axis, (name, images) in zip(axes[:, 0], rows.items(), strict=True):
+        axis.imshow(np.concatenate(list(images), axis=1), interpolation="antialiased")
+        axis.set_ylabel(name, rotation=0, ha="right", va="center")
+        axis.set(xticks=[], yticks=[], frame_on=False)
+    _save(figure, path)
+
+
+def usage(path: Path, counts: np.ndarray) -> None:
+    """How often each code is used, the most frequent first."""
+    figure, axis = pyplot.subplots(figsize=(6.4, 3.2))
+    axis.bar(np.arange(len(counts)), np.sort(counts)[::-1] / max(counts.sum(), 1), width=1.0)
+    used = np.count_nonzero(counts)
+    axis.set(
+        title=f"{used} of {len(counts)} codes in use",
+        xlabel="codes, by frequency", ylabel="share of all positions",
+    )  # fmt: skip
+    _save(figure, path)
+
+
+def curves(
+    path: Path, rows: list[dict], groups: dict[str, list[str]], steps_per_epoch: int, epochs=()
+):
+    """Logs by step, one panel for each group: faint as they are, strong as a running mean.
+
+    Args: epochs: rows of epochs.csv, whose ``val_`` figures are drawn as dots.
+    """
     figure, axes = pyplot.subplots(1, len(groups), figsize=(4.8 * len(groups), 3.6), squeeze=False)
-    epochs = np.array([row["step"] for row in rows]) / steps_per_epoch
+    times = np.array([row["step"] for row in rows]) / steps_per_epoch
     for axis, (title, names) in zip(axes[0], groups.items(), strict=True):
         for name in names:
             values = np.array([row[name] for row in rows])
-            (line,) = axis.plot(epochs, values, alpha=0.25, linewidth=0.6)
-            axis.plot(epochs, running_mean(values), color=line.get_color(), label=name)
+            (line,) = axis.plot(times, values, alpha=0.25, linewidth=0.6)
+            axis.plot(times, running_mean(values), color=line.get_color(), label=name)
+            dots = [  # an epoch that was cut short ends with the last step
+                (min(row["epoch"], times[-1]), row[f"val_{name}"])
+                for row in epochs
+                if f"val_{name}" in row
+            ]
+            if dots:
+                axis.plot(
+                    *zip(*dots, strict=True),
+                    "o",
+                    color=line.get_color(),
+                    markersize=4,
+                    markeredgecolor="black",
+                    label=f"val_{name}",
+                )
         axis.set(title=title, xlabel="epoch")
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
@@ -55,6 +99,11 @@ def grid(*columns: np.ndarray) -> np.ndarray:
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """float in [-1, 1] -> uint8."""
     return np.clip(np.rint((np.asarray(images) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def levels(images) -> np.ndarray:
+    """float in [0, 1] -> uint8."""
+    return np.clip(np.rint(np.asarray(images) * 255.0), 0, 255).astype(np.uint8)
 
 
 def _save(figure, path: Path, title: str = "") -> None:

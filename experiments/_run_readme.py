@@ -2,37 +2,27 @@
 
 from tf_gen.training.run_dir import RunDir
 
-LOADING = """```python
-import tensorflow as tf
 
-model = tf.saved_model.load("saved_model")
-images = tf.io.decode_image(tf.io.read_file("input.png"), channels=3)[None]
-images = tf.image.resize(tf.cast(images, tf.float32) / 255, ({size}, {size}), method="area")
-outputs = model.translate(images)  # float32 [1, {size}, {size}, 3] in [0, 1]
-```
+def write_readme(folder: RunDir, title: str, loading: str) -> None:
+    """Write README.md from config.json, metrics.json and the figures that are there.
 
-From this repository:
-`python -m experiments.translate --model {path} --input FOLDER --output FOLDER`
-"""
-
-
-def write_readme(folder: RunDir) -> None:
-    """Write README.md from config.json, metrics.json and the figures that are there."""
+    Args: loading: Markdown on how to load the model; ``{path}`` stands for the run folder.
+    """
     config, metrics = folder.read("config.json"), folder.read("metrics.json")
     fields = {**config["identity"], **config["settings"]}
     figures = sorted((folder / "figures").glob("*.png"))
     lines = [
-        f"# {config['experiment']}, {metrics['direction']}",
+        f"# {title}",
         "",
-        f"Data: {metrics['data_source']}, {metrics['train_pairs']} training and "
-        f"{metrics['val_pairs']} validation pairs; {metrics['steps']} steps "
+        f"Data: {metrics['data_source']}, {metrics['train_examples']} training and "
+        f"{metrics['val_examples']} validation examples; {metrics['steps']} steps "
         f"({metrics['epochs']:g} epochs). The figures are of the last step's weights; validation "
         "images are in [0, 1].",
         "",
         *table("figure", {k: v for k, v in metrics.items() if isinstance(v, float)}),
         "## The model",
         "",
-        LOADING.format(size=fields["image_size"], path=folder.path),
+        loading.replace("{path}", str(folder.path)),
         "## Pictures",
         "",
         *[f"![{path.stem}](figures/{path.name})\n" for path in figures],

@@ -1,19 +1,17 @@
 """Translate images that have no target with a trained pix2pix."""
 
 import dataclasses
-import io
-import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
 from experiments._launch import DONE, PARTLY, check_range, launch
+from experiments._png_files import make_writable, write_png
+from experiments._saved_model import load_saved_model
 
 NAME = "translate"
 
@@ -126,17 +124,6 @@ def png_names(names: list[str]) -> list[str]:
         whole |= clashing
 
 
-def make_writable(folder: Path) -> None:
-    """Make the output folder, and see that files can be written there."""
-    from tf_gen.errors import UserError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise UserError(f"--output {folder}: {error.strerror or error}") from error
-
-
 def load_translator(config: Config):
     """A function (image uint8 [H, W, 3], its index) -> uint8 [H, W, 3]."""
     import tensorflow as tf
@@ -144,7 +131,8 @@ def load_translator(config: Config):
     from tf_gen.data.reading import resize
     from tf_gen.errors import UserError
 
-    model = load_model(config)
+    function = "translate" if config.noise_seed is None else "translate_noisy"
+    model = load_saved_model("model", config.model, "pix2pix", ["sizes", function])
     size, multiple = (int(side) for side in model.sizes())
 
     def apply(image, index):
@@ -172,48 +160,10 @@ def load_translator(config: Config):
     return translate
 
 
-def load_model(config: Config):
-    """The SavedModel, which may lie in a run. Raises: UserError if it is no pix2pix."""
-    import tensorflow as tf
-
-    from tf_gen.errors import UserError
-
-    inner = config.model / "saved_model"
-    folder = str(inner if inner.is_dir() else config.model)
-    if not tf.saved_model.contains_saved_model(folder):
-        raise UserError(
-            f"--model {config.model}: neither a SavedModel nor a finished run, which has "
-            "saved_model/ in it"
-        )
-    try:
-        model = tf.saved_model.load(folder)
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"--model {config.model}: cannot be loaded ({reason})") from error
-    function = "translate" if config.noise_seed is None else "translate_noisy"
-    for name in ("sizes", function):
-        if not callable(getattr(model, name, None)):
-            raise UserError(f"--model {config.model}: no pix2pix, it has no function {name}")
-    return model
-
-
 def pad(image: np.ndarray, multiple: int) -> np.ndarray:
     """Reflect at right and bottom, again and again if need be, to multiples of multiple."""
     height, width = image.shape[:2]
     return np.pad(image, ((0, -height % multiple), (0, -width % multiple), (0, 0)), "reflect")
-
-
-def write_png(path: Path, image: np.ndarray) -> None:
-    """Write uint8 [H, W, 3] so that a file of that name is always a whole one."""
-    encoded = io.BytesIO()
-    Image.fromarray(image).save(encoded, "PNG")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.part")
-    try:
-        temporary.write_bytes(encoded.getvalue())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class Progress:

@@ -24,7 +24,12 @@ def test_ruff_finds_nothing():
         assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("script", ["pix2pix_maps", "translate"])
+SCRIPTS = (
+    "cvae_faces", "pix2pix_maps", "sample", "translate", "vae_anime", "vae_cartoon", "vq_vae_faces",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_a_command_is_read_without_tensorflow(script):
     code = (
         f"import sys, experiments.{script}; print(sorted(m for m in sys.modules if '.' not in m))"

@@ -4,10 +4,11 @@ import dataclasses
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from experiments import pix2pix_maps
-from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
+from experiments import _faces, cvae_faces, pix2pix_maps, vae_anime, vae_cartoon, vq_vae_faces
+from tf_gen import CVAE, VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
 
 REPORT = Path(pix2pix_maps.__file__).parent / "report"
 PIX2PIX = tomllib.loads((REPORT / "pix2pix.toml").read_text())
@@ -91,6 +92,76 @@ def test_the_script_and_the_library_have_the_same_defaults():
     model = Pix2Pix(UNetGenerator(filters=1, depth=2), PatchDiscriminator(filters=1))
     for field in ("adversarial_loss", "reconstruction", "reconstruction_weight", "update", "seed"):
         assert getattr(model, field) == defaults()[field]
+
+
+AUTOENCODERS = {
+    "vae": ((vae_anime, vae_cartoon), VAE),
+    "cvae": ((cvae_faces,), CVAE),
+    "vq_vae": ((vq_vae_faces,), VQVAE),
+}
+
+
+def facts_of(part):
+    return tomllib.loads((REPORT / f"{part}.toml").read_text())
+
+
+@pytest.mark.parametrize("part", AUTOENCODERS)
+def test_an_autoencoders_defaults_are_the_reports_but_for_the_deviations_listed(part):
+    scripts, model_class = AUTOENCODERS[part]
+    facts, model = facts_of(part), model_class()
+    for script in scripts:
+        found = {f.name: f.default for f in dataclasses.fields(script.Config)}
+        found["filters"] = list(model.filters)
+        expected = {name: entry["value"] for name, entry in facts["hyperparameters"].items()}
+        differing = {name: found[name] for name in expected if found[name] != expected[name]}
+        assert differing == {d["field"]: d["ours"] for d in facts.get("deviations", [])}
+
+
+@pytest.mark.parametrize("part", AUTOENCODERS)
+def test_a_script_and_its_model_have_the_same_defaults(part):
+    (script, *_), model_class = AUTOENCODERS[part]
+    defaults, model = script.Config(), model_class()
+    names = set(model.get_config()) & {f.name for f in dataclasses.fields(defaults)}
+    assert {"normalization", "pool_last", "seed"} < names
+    for name in names - {"image_size"}:
+        assert getattr(model, name) == getattr(defaults, name), name
+
+
+@pytest.mark.parametrize("part", AUTOENCODERS)
+def test_an_autoencoder_is_built_as_the_report_describes(part):
+    facts, model = facts_of(part), AUTOENCODERS[part][1]()
+    chain = [type(layer).__name__ for layer in model.encoder._chain()]
+    between = {"max pooling": "MaxPooling2D", "batch normalisation": "BatchNorm"}
+    step = ["Conv2D", *(between[name] for name in facts["encoder"]["between_convolutions"])]
+    last = ["Conv2D", "MaxPooling2D"] if model.pool_last else ["Conv2D"]
+    assert chain == step * (facts["encoder"]["convolutions"] - 1) + last
+    assert {layer.activation.__name__ for layer in model.encoder.convolutions} == {"relu"}
+    backwards = [layer for layer in model.decoder._chain() if "Conv" in type(layer).__name__]
+    assert {type(layer).__name__ for layer in backwards} == {"Conv2DTranspose"}
+    assert [layer.filters for layer in backwards] == [*reversed(model.filters), 3]
+    images = model(np.zeros((1, 64, 64, 3), np.float32)) if part != "cvae" else None
+    assert images is None or 0 <= np.min(images) <= np.max(images) <= 1  # a sigmoid
+
+
+def test_the_conditional_vaes_labels_are_the_reports():
+    from experiments._cvae import STYLES
+
+    labels = facts_of("cvae")["labels"]
+    assert [labels[style] for style in STYLES] == [0, 1]
+
+
+def test_the_codebook_is_the_reports():
+    quantizer = VQVAE().quantizer
+    vectors = quantizer.vectors.numpy()
+    assert vectors.shape[1] == 64  # as many as the encoder's output has channels
+    assert np.abs(vectors).max() <= 1 / quantizer.codes and quantizer.vectors.trainable
+    assert facts_of("vq_vae")["codebook"]["initialization"] == quantizer.start == "uniform"
+
+
+def test_as_many_images_are_shown_as_in_the_report():
+    shown = {figure["id"]: figure.get("count") for figure in facts_of("vae")["figures"]}
+    assert shown["anime_samples"] == _faces.SAMPLES and shown["anime_generated"] == _faces.SHOWN
+    assert {figure["count"] for figure in facts_of("vq_vae")["figures"]} == {_faces.SHOWN}
 
 
 @pytest.mark.parametrize("part", ["pix2pix", "vae", "cvae", "vq_vae"])

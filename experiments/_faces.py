@@ -1,0 +1,130 @@
+"""What the tasks on faces share: the data, and figures of the loss."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from experiments import _figures
+from tf_gen.data import Faces, FaceSplits, draw_faces, image_batches, load_faces, steps_per_epoch
+from tf_gen.data.images import to_unit_range
+from tf_gen.errors import UserError
+from tf_gen.training import callbacks
+from tf_gen.training.run_dir import RunDir
+
+SYNTHETIC = {"train": 2000, "val": 240}  # faces drawn of each style
+SAMPLES = 5  # images of the data set shown (the report)
+SHOWN = 8  # images in each other row (the report)
+GENERATED = 400  # images that a mean is taken over
+FIRST_LINES = """```python
+import tensorflow as tf
+
+model = tf.saved_model.load("saved_model")
+"""
+LAST_LINES = """```
+
+Images are float32 [B, {size}, {size}, 3] in [0, 1].
+"""
+
+
+class FaceTask:
+    """Data and loss curves of one run; see ``experiments._training``. A model's task adds the
+    rest."""
+
+    by = "val_loss"
+    curves: dict[str, list[str]]  # title -> logs
+
+    def __init__(self, config, styles, by_class=False, data=None):
+        self.config = config
+        self.data = data or load_data(config, styles, by_class)
+        self.source = "synthetic" if config.data == "synthetic" else "folder"
+        self.counts = (len(self.data.train), len(self.data.val))
+        if self.counts[0] < config.batch_size:
+            raise UserError(
+                f"{config.data}: {self.counts[0]} training images are fewer than a batch "
+                f"(--batch-size {config.batch_size}): give more images or a smaller batch"
+            )
+        self.digests = {
+            "train_digest": self.data.train.digest, "val_digest": self.data.val.digest,
+        }  # fmt: skip
+        self.epochs = config.epochs
+
+    def refuse_changes(self, folder: RunDir) -> None:
+        """Nothing that may change can change too late."""
+
+    def start(self, folder: RunDir) -> None:
+        """Nothing is done before the first step."""
+
+    def batches(self, first_step: int, last_step: int):
+        """The training batches of these steps."""
+        config, train = self.config, self.data.train
+        labels = train.labels if train.classes else None
+        return image_batches(
+            train.images, labels, config.batch_size, config.seed, first_step, last_step
+        )
+
+    def validate(self) -> dict[str, float]:
+        """The model's own metrics on all validation images."""
+        val = self.data.val
+        arrays = (val.images, val.labels) if val.classes else val.images
+        batches = tf.data.Dataset.from_tensor_slices(arrays).batch(self.config.batch_size)
+        if val.classes:
+            batches = batches.map(lambda images, labels: (to_unit_range(images), labels))
+        else:
+            batches = batches.map(to_unit_range)
+        found = self.model.evaluate(batches, verbose=0, return_dict=True)
+        return {f"val_{name}": value for name, value in found.items()}
+
+    def draw_data(self, figures: Path) -> None:
+        """The report's samples of the data."""
+        train = self.data.train
+        rows = {
+            name: train.images[train.labels == label][:SAMPLES]
+            for label, name in enumerate(train.classes or ("",))
+        }
+        _figures.image_table(figures / "data_samples.png", rows)
+
+    def draw_losses(self, folder: RunDir) -> None:
+        """The report's curves of the losses."""
+        steps, epochs = (
+            callbacks.read_csv(folder / "logs" / f"{name}.csv") for name in ("steps", "epochs")
+        )
+        epoch_steps = steps_per_epoch(self.counts[0], self.config.batch_size)
+        _figures.curves(
+            folder / "figures" / "loss_curves.png", steps, self.curves, epoch_steps, epochs
+        )
+
+
+def load_data(config, styles, by_class) -> FaceSplits:
+    """Draw or read the faces that the configuration names."""
+    if config.data == "report":
+        raise UserError(
+            "--data report: the published sets are not fetched yet; unpack your own copy and give "
+            "--data its folder"
+        )
+    print(f"data: {'drawing' if config.data == 'synthetic' else 'reading'} {config.data}")
+    if config.data == "synthetic":
+        return FaceSplits(*(_draw(split, styles, config.image_size) for split in SYNTHETIC))
+    data = load_faces(
+        config.data, config.image_size, by_class=by_class, crop=config.crop,
+        skip_unreadable=config.skip_unreadable,
+    )  # fmt: skip
+    for _, reason in data.skipped:
+        print(f"skipped {reason}")
+    if data.duplicates:
+        print(f"left out {len(data.duplicates)} exact duplicates")
+    if data.left_out:
+        print(f"left out {data.left_out} images to balance the classes")
+    return data
+
+
+def _draw(split: str, styles, size: int) -> Faces:
+    count, seed = SYNTHETIC[split], list(SYNTHETIC).index(split)
+    return Faces(
+        images=np.concatenate([draw_faces(count, seed, style, size) for style in styles]),
+        labels=np.repeat(np.arange(len(styles), dtype=np.int32), count),
+        names=tuple(f"{style} {split} {i}" for style in styles for i in range(count)),
+        classes=tuple(styles) if len(styles) > 1 else (),
+        # Not of the pixels: machines may differ by one grey level and yet draw the same set.
+        digest=f"synthetic-1 {' '.join(styles)} {split} {count}",
+    )

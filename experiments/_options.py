@@ -1,0 +1,96 @@
+"""Options that several commands share; "report" or "ours" says where a default comes from."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from experiments._launch import check_range
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Options of every training command; each adds ``data``, ``epochs`` and its model's own."""
+
+    run_dir: Path | None = None
+    """Where the run lives; one that is there is continued. Default: runs/<command>/<time>."""
+    max_steps: int | None = None
+    """Stop after so many optimisation steps in all."""
+    seed: int = 0
+    """Of weights, noise, the order of the data and its jitter, if any (ours)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Compute type; weights, losses and statistics stay float32 (ours)."""
+    checkpoint_minutes: float = 5.0
+    """A checkpoint at least this often."""
+    checkpoint_steps: int | None = None
+    """A checkpoint every so many steps besides."""
+    skip_unreadable: bool = False
+    """Go on without files that cannot be read, counted and listed, instead of refusing."""
+
+    def check(self) -> None:
+        """Raise UserError for a number out of range."""
+        for field in ("epochs", "batch_size"):
+            check_range(field.replace("_", "-"), getattr(self, field), 1)
+        check_range("learning-rate", self.learning_rate, 0.0, open_low=True)
+        check_range("seed", self.seed, 0, 2**31 - 2)
+        check_range("checkpoint-minutes", self.checkpoint_minutes, 0.0, open_low=True)
+        for field in ("max_steps", "checkpoint_steps"):
+            if getattr(self, field) is not None:
+                check_range(field.replace("_", "-"), getattr(self, field), 1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FaceOptions(TrainingOptions):
+    """Options of the commands that train an autoencoder on faces."""
+
+    data: str = "synthetic"
+    """synthetic (faces drawn by the package, no download), or a folder of images, flat or
+    nested; a tenth of them, chosen by content, is held out for validation."""
+    crop: tuple[float, ...] = (1.0,)
+    """Share of width and height that is kept of a folder's images, from the centre."""
+    batch_size: int = 64
+    """Images in a step (ours)."""
+    learning_rate: float = 1e-3
+    """Of Adam (ours)."""
+    image_size: int = 64
+    """Height and width (ours); a multiple of 8, or of 4 without pool-last."""
+    normalization: Literal["batch", "none"] = "batch"
+    """Between the convolutions (report)."""
+
+    def check(self) -> None:
+        super().check()
+        check_halving(self.image_size, halvings=3 if self.pool_last else 2)
+        for share in self.crop:
+            check_range("crop", share, 0.0, 1.0, open_low=True)
+
+
+def check_halving(image_size: int, halvings: int) -> None:
+    """Raise UserError if the size cannot be halved so often."""
+    from tf_gen.errors import UserError
+
+    if image_size < 1 or image_size % 2**halvings:
+        raise UserError(
+            f"--image-size {image_size}: the encoder halves it {halvings} times, so it must be a "
+            f"multiple of {2**halvings}"
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VaeOptions(FaceOptions):
+    """Options of the VAE and the conditional VAE."""
+
+    epochs: int = 10
+    """Times that each image is shown (report)."""
+    latent_dim: int = 128
+    """Number of latents (ours)."""
+    kl_weight: float = 1.0
+    """Weight of the KL term, beta (report)."""
+    kl_warmup_steps: int = 0
+    """Steps over which that weight rises from 0 (report: none)."""
+    pool_last: bool = True
+    """Pooling after the third convolution, too (the report leaves it open: docs/decisions.md)."""
+
+    def check(self) -> None:
+        super().check()
+        check_range("latent-dim", self.latent_dim, 1)
+        check_range("kl-weight", self.kl_weight, 0.0)
+        check_range("kl-warmup-steps", self.kl_warmup_steps, 0)

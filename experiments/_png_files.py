@@ -1,0 +1,33 @@
+"""Writing images to a folder that the user named."""
+
+import io
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def make_writable(folder: Path) -> None:
+    """Make the output folder, and see that files can be written there."""
+    from tf_gen.errors import UserError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(f"--output {folder}: {error.strerror or error}") from error
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Write uint8 [H, W, 3] so that a file of that name is always a whole one."""
+    encoded = io.BytesIO()
+    Image.fromarray(image).save(encoded, "PNG")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.part")
+    try:
+        temporary.write_bytes(encoded.getvalue())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,164 @@
+"""A training command from its configuration to a complete run folder.
+
+What differs from model to model is a *task*, an object with
+
+- ``source`` (``synthetic`` or ``folder``), ``counts`` (of training and validation examples),
+  ``digests``: set when it is made, which reads or draws its data;
+- ``epochs``, ``title``, ``loading`` (how the run's README says to load the model);
+- ``refuse_changes(folder)``: raises UserError where an option may no longer change;
+- ``build() -> (model, parts)``: compiled and built, and what a checkpoint holds;
+- ``start(folder)``: what is done before the first step of a new run;
+- ``best`` (network) and ``by`` (log): whose weights are kept at their best epoch;
+- ``shown``: names of the logs on the progress line; ``watchers(scalars)``: callbacks of its own;
+- ``batches(first_step, last_step)``, ``validate() -> dict``;
+- ``draw_data(figures)``, ``finish(folder) -> dict``: measures, draws and exports.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import tensorflow as tf
+
+from experiments._launch import DONE, Stopped, default_run_dir
+from experiments._run_readme import table, write_readme
+from tf_gen.data import steps_per_epoch
+from tf_gen.training import callbacks
+from tf_gen.training.checkpoints import Checkpoints
+from tf_gen.training.loop import train
+from tf_gen.training.run_dir import RunDir, run_record
+
+NOT_IDENTITY = (  # options that may change when a run is continued
+    "data", "run_dir", "epochs", "decay_epochs", "max_steps", "vae_run",
+    "checkpoint_minutes", "checkpoint_steps", "skip_unreadable",
+)  # fmt: skip
+
+
+def train_run(name: str, config, make_task) -> int:
+    """Read data, train (or go on), measure, draw and export; returns the exit code.
+
+    Args: make_task: config -> a task as above.
+    """
+    with RunDir(config.run_dir or default_run_dir(name)) as folder:
+        print(f"run folder: {folder.path}")
+        task = make_task(config)
+        print(f"data: {task.counts[0]} training and {task.counts[1]} validation examples")
+        record = run_record(name, *_fields(config, task))
+        continuing = folder.compare(record)
+        task.refuse_changes(folder)
+        epoch_steps = steps_per_epoch(task.counts[0], config.batch_size)
+        total = min(task.epochs * epoch_steps, config.max_steps or task.epochs * epoch_steps)
+        if steps := _finished(folder, total):
+            print(f"{folder.path}: this run is finished ({steps} steps); raise --epochs to go on")
+            return DONE
+
+        model, parts = task.build()
+        checkpoints = Checkpoints(
+            folder / "checkpoints", parts, step=model.optimizer.iterations,
+            minutes=config.checkpoint_minutes, steps=config.checkpoint_steps,
+            best=task.best, by=task.by,
+        )  # fmt: skip
+        step = checkpoints.restore()
+        if continuing:
+            print(f"{folder.path}: goes on from step {step} of {total}")
+        if step == 0:
+            task.start(folder)
+        folder.write("config.json", record)
+        if stopped := _train(config, folder, task, model, checkpoints, step, total, epoch_steps):
+            raise Stopped(stopped, folder.path)
+        print("measuring, drawing and exporting")
+        _finish(config, folder, task, checkpoints, total, epoch_steps)
+        print(f"{folder.path}: done; its README.md shows the figures and how to load the model")
+    return DONE
+
+
+def _fields(config, task) -> tuple[dict, dict]:
+    """(What makes a run this run, the rest of the configuration)."""
+    fields = {
+        name: str(value.resolve()) if isinstance(value, Path) else value
+        for name, value in dataclasses.asdict(config).items()
+    }
+    settings = {name: fields.pop(name) for name in NOT_IDENTITY if name in fields}
+    return fields | task.digests, settings
+
+
+def _finished(folder: RunDir, total: int) -> int:
+    """The steps of a finished run that are enough; else 0."""
+    steps = (folder.read("metrics.json") or {}).get("steps", 0)
+    return steps if steps >= total else 0
+
+
+def _train(config, folder, task, model, checkpoints, step, total, epoch_steps) -> int | None:
+    """Train to the end; returns the signal's number if one stopped it before."""
+    task.draw_data(folder / "figures")
+    scalars = callbacks.TensorBoardScalars(
+        folder / "logs", config.batch_size, _markdown(folder.read("config.json"))
+    )
+    with callbacks.StopOnSignal() as stop:
+        train(
+            model,
+            task.batches,
+            steps_per_epoch=epoch_steps,
+            total_steps=total,
+            first_step=step,
+            validate=task.validate,
+            callbacks=[
+                callbacks.ProgressBar(config.batch_size, task.shown),
+                callbacks.History(folder / "logs"),
+                scalars,
+                *task.watchers(scalars),
+                stop,
+                checkpoints,
+            ],
+        )
+    return stop.received
+
+
+def _finish(config, folder, task, checkpoints, total, epoch_steps):
+    """All figures, pictures, the SavedModel, and last metrics.json and the README."""
+    found = task.finish(folder)
+    checkpoints.keep_newest()
+    rows = callbacks.read_csv(folder / "logs" / "steps.csv")
+    seconds = callbacks.median_seconds([row["step_seconds"] for row in rows])
+    folder.write(
+        "metrics.json",
+        {
+            "data_source": task.source,
+            "train_examples": task.counts[0],
+            "val_examples": task.counts[1],
+            "epochs": total / epoch_steps,
+            "steps": total,
+            **found,
+            "train_step_seconds": seconds,
+            "images_per_second": config.batch_size / seconds,
+        },
+    )
+    write_readme(folder, task.title, task.loading)
+
+
+def image_summary(name, draw):
+    """For ``EpochSummary``: a picture by epoch. ``draw() -> uint8 [H, W, 3]``."""
+    return lambda epoch: tf.summary.image(name, draw()[None], step=epoch)
+
+
+def dtype_policy(precision: str) -> str:
+    """The Keras dtype policy of ``--precision``; warns where the hardware has no bfloat16."""
+    if precision == "bfloat16" and not _has_bfloat16():
+        print("warning: no bfloat16 in this processor's hardware: it will be slower than float32")
+    return {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
+
+
+def _has_bfloat16() -> bool:
+    """Whether a GPU, or this processor as far as Linux tells, computes in bfloat16."""
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text() if cpuinfo.exists() else "avx512_bf16"
+    return (
+        "avx512_bf16" in flags
+        or "amx_bf16" in flags
+        or bool(tf.config.list_physical_devices("GPU"))
+    )
+
+
+def _markdown(record: dict) -> str:
+    """config.json as a Markdown table, for TensorBoard's text tab."""
+    fields = {**record["identity"], **record["settings"], **record["versions"]}
+    return "\n".join(table("field", fields))
