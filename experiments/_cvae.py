@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from experiments import _figures
-from experiments._faces import FIRST_LINES, GENERATED, LAST_LINES, SHOWN, FaceTask
+from experiments._faces import FIRST_LINES, GENERATED, LAST_LINES, SHOWN, FaceTask, draw_kl
 from experiments._training import dtype_policy, image_summary
 from tf_gen import CVAE
 from tf_gen.data.images import to_unit_range
@@ -114,7 +114,8 @@ class CvaeTask(FaceTask):
     def finish(self, folder: RunDir) -> dict:
         """All figures, pictures, the SavedModel, and latents for the projector."""
         model, val = self.model, self.data.val
-        means, _ = self._latents()
+        means, log_vars = self._latents()
+        draw_kl(folder, evaluation.kl_by_latent(means, log_vars))
         outputs = evaluation.in_batches(model.reconstruct, val.images, val.labels)
         errors = evaluation.reconstruction_errors(val.images, outputs)
         self._draw(folder)

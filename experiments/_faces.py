@@ -128,3 +128,13 @@ def _draw(split: str, styles, size: int) -> Faces:
         # Not of the pixels: machines may differ by one grey level and yet draw the same set.
         digest=f"synthetic-1 {' '.join(styles)} {split} {count}",
     )
+
+
+def draw_kl(folder: RunDir, by_latent: np.ndarray) -> None:
+    """The KL term latent by latent, on the validation images."""
+    _figures.bars(
+        folder / "figures" / "kl_by_latent.png",
+        by_latent,
+        f"KL by latent: {by_latent.sum():.1f} nats in all",
+        ("latents, by their share", "nats"),
+    )

@@ -36,15 +36,11 @@ def image_table(path: Path, rows: dict[str, np.ndarray]) -> None:
     _save(figure, path)
 
 
-def usage(path: Path, counts: np.ndarray) -> None:
-    """How often each code is used, the most frequent first."""
+def bars(path: Path, values: np.ndarray, title: str, axes: tuple[str, str]) -> None:
+    """Values as bars, the largest first. Args: axes: what is said beside x and y."""
     figure, axis = pyplot.subplots(figsize=(6.4, 3.2))
-    axis.bar(np.arange(len(counts)), np.sort(counts)[::-1] / max(counts.sum(), 1), width=1.0)
-    used = np.count_nonzero(counts)
-    axis.set(
-        title=f"{used} of {len(counts)} codes in use",
-        xlabel="codes, by frequency", ylabel="share of all positions",
-    )  # fmt: skip
+    axis.bar(np.arange(len(values)), np.sort(values)[::-1], width=1.0)
+    axis.set(title=title, xlabel=axes[0], ylabel=axes[1])
     _save(figure, path)
 
 

@@ -9,12 +9,20 @@ from experiments._launch import check_range
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """Options of every training command; each adds ``data``, ``epochs`` and its model's own."""
+    """Options of every training command, in the order of ``--help``."""
 
+    data: str = "synthetic"
+    """synthetic (drawn by the package, no download), or a folder."""
     run_dir: Path | None = None
     """Where the run lives; one that is there is continued. Default: runs/<command>/<time>."""
+    epochs: int = 10
+    """Times that each example is shown (report)."""
     max_steps: int | None = None
     """Stop after so many optimisation steps in all."""
+    batch_size: int = 64
+    """Examples in a step (ours)."""
+    learning_rate: float = 1e-3
+    """Of Adam (ours)."""
     seed: int = 0
     """Of weights, noise, the order of the data and its jitter, if any (ours)."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -47,10 +55,6 @@ class FaceOptions(TrainingOptions):
     nested; a tenth of them, chosen by content, is held out for validation."""
     crop: tuple[float, ...] = (1.0,)
     """Share of width and height that is kept of a folder's images, from the centre."""
-    batch_size: int = 64
-    """Images in a step (ours)."""
-    learning_rate: float = 1e-3
-    """Of Adam (ours)."""
     image_size: int = 64
     """Height and width (ours); a multiple of 8, or of 4 without pool-last."""
     normalization: Literal["batch", "none"] = "batch"
@@ -78,8 +82,6 @@ def check_halving(image_size: int, halvings: int) -> None:
 class VaeOptions(FaceOptions):
     """Options of the VAE and the conditional VAE."""
 
-    epochs: int = 10
-    """Times that each image is shown (report)."""
     latent_dim: int = 128
     """Number of latents (ours)."""
     kl_weight: float = 1.0

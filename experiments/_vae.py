@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from experiments import _figures
-from experiments._faces import FIRST_LINES, GENERATED, LAST_LINES, SHOWN, FaceTask
+from experiments._faces import FIRST_LINES, GENERATED, LAST_LINES, SHOWN, FaceTask, draw_kl
 from experiments._training import dtype_policy, image_summary
 from tf_gen import VAE
 from tf_gen.data.images import to_unit_range
@@ -86,7 +86,8 @@ class VaeTask(FaceTask):
     def finish(self, folder: RunDir) -> dict:
         """All figures, pictures, the SavedModel, and latents for the projector."""
         model, val = self.model, self.data.val
-        means, _ = self._latents()
+        means, log_vars = self._latents()
+        draw_kl(folder, evaluation.kl_by_latent(means, log_vars))
         outputs = evaluation.in_batches(model.reconstruct, val.images)
         errors = evaluation.reconstruction_errors(val.images, outputs)
         generated = model.sample(GENERATED, [self.config.seed, 1]).numpy()

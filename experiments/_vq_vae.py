@@ -143,7 +143,12 @@ class VqVaeTask(FaceTask):
         ):
             _figures.image_table(figures / f"{name}.png", self._reconstructed(images))
         counts = evaluation.code_counts(codes, self.config.codes)
-        _figures.usage(figures / "code_usage.png", counts)
+        _figures.bars(
+            figures / "code_usage.png",
+            counts / counts.sum(),
+            f"{np.count_nonzero(counts)} of {len(counts)} codes in use on the validation images",
+            ("codes, by frequency", "share of all positions"),
+        )
 
 
 def load_vae(run: Path, image_size: int):

@@ -74,7 +74,8 @@ FILES = (
     "figures/reconstructions.png", "saved_model/saved_model.pb", "logs/steps.csv",
 )  # fmt: skip
 OWN_FILES = {
-    "vae_anime": ("figures/generated.png", "figures/interpolation.png", "logs/latents.tsv"),
+    "vae_anime": ("figures/generated.png", "figures/interpolation.png", "figures/kl_by_latent.png",
+        "logs/latents.tsv",),
     "vae_cartoon": ("figures/generated.png", "logs/projector_config.pbtxt"),
     "cvae_faces": ("figures/generated.png", "figures/one_latent_each_label.png"),
     "vq_vae_faces": (

@@ -19,6 +19,10 @@ def test_the_range_of_tanh_becomes_grey_levels():
     np.testing.assert_array_equal(_figures.to_uint8([-2.0, -1.0, 0.0, 1.0]), [0, 0, 128, 255])
 
 
+def test_the_unit_range_becomes_grey_levels():
+    np.testing.assert_array_equal(_figures.levels([-1.0, 0.0, 0.5, 1.0]), [0, 0, 128, 255])
+
+
 def test_a_running_mean_is_the_mean_of_the_neighbours():
     values = np.random.default_rng(0).normal(size=100)
     expected = [values[max(0, i - 2) : i + 3].mean() for i in range(100)]
@@ -29,5 +33,9 @@ def test_pictures_and_curves_are_written(tmp_path):
     _figures.image_rows(tmp_path / "rows.png", {"input": IMAGES, "output": IMAGES})
     rows = [{"step": i, "loss": 1.0 / i} for i in range(1, 30)]
     _figures.curves(tmp_path / "curves.png", rows, {"generator": ["loss"]}, steps_per_epoch=10)
-    for name in ("rows.png", "curves.png"):
+    epochs = [{"epoch": 1, "val_loss": 0.5}, {"epoch": 3, "val_loss": 0.1}]
+    _figures.curves(tmp_path / "dots.png", rows, {"loss": ["loss"]}, 10, epochs)
+    _figures.image_table(tmp_path / "table.png", {"input": IMAGES, "output": IMAGES[:2]})
+    _figures.bars(tmp_path / "bars.png", np.arange(5), "title", ("x", "y"))
+    for name in ("rows.png", "curves.png", "dots.png", "table.png", "bars.png"):
         assert np.asarray(Image.open(tmp_path / name)).std() > 10

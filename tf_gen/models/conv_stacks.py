@@ -55,8 +55,8 @@ class ConvEncoder(_Stack):
         self.pool_last = pool_last
         self.convolutions = [
             keras.layers.Conv2D(
-                width, 3, padding="same", activation="relu", kernel_initializer="he_normal",
-                dtype=self.dtype_policy, name=f"convolution_{i + 1}",
+                width, 3, padding="same", activation="relu", dtype=self.dtype_policy,
+                name=f"convolution_{i + 1}",
             )
             for i, width in enumerate(self.filters)
         ]  # fmt: skip
@@ -91,10 +91,10 @@ class ConvEncoder(_Stack):
 
 @keras.saving.register_keras_serializable("tf_gen")
 class ConvDecoder(_Stack):
-    """The encoder turned round: 3 x 3 transposed convolutions with ReLU and normalisation.
+    """The encoder turned round: transposed convolutions with ReLU and normalisation.
 
-    The filters come in reverse; each pooling becomes a stride of 2. A last transposed
-    convolution makes the channels of the image.
+    The filters come in reverse; each pooling becomes a stride of 2 (of a 4 x 4 kernel; without
+    it 3 x 3). A last transposed convolution, 3 x 3, makes the channels of the image.
 
     Args: as ``ConvEncoder``; channels: of the image.
     Call: [B, h, w, D] -> logits, float32 [B, h f, w f, channels]; the sigmoid is the caller's,
@@ -110,13 +110,14 @@ class ConvDecoder(_Stack):
         self.channels = channels
         self.normalization = normalization
         self.pool_last = pool_last
+        strides = [2 if i or pool_last else 1 for i in range(len(self.filters))]
         self.convolutions = [
             keras.layers.Conv2DTranspose(
-                width, 3, strides=2 if i or pool_last else 1, padding="same", activation="relu",
-                kernel_initializer="he_normal", dtype=self.dtype_policy,
-                name=f"convolution_{i + 1}",
+                # 4 is a multiple of the stride 2: each pixel is reached equally often
+                width, 4 if stride == 2 else 3, strides=stride, padding="same", activation="relu",
+                dtype=self.dtype_policy, name=f"convolution_{i + 1}",
             )
-            for i, width in enumerate(reversed(self.filters))
+            for i, (width, stride) in enumerate(zip(reversed(self.filters), strides, strict=True))
         ]  # fmt: skip
         between = range(len(self.filters) - 1)
         self.normalizations = (

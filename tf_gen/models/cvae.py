@@ -42,6 +42,7 @@ class CVAE(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.supports_jit = False  # XLA leaves out the checks: NaN would go into the weights
         self.num_classes = num_classes
         self.image_size = image_sides(image_size)
         self.channels = channels
@@ -80,9 +81,12 @@ class CVAE(keras.Model):
         height, width, depth = self.grid
         flat = (None, height * width * depth)
         self.encoder.build((None, *self.image_size, self.channels + self.num_classes))
+        self.flatten.build((None, *self.grid))
         self.mean_head.build(flat)
         self.log_var_head.build(flat)
+        self.sampling.build([(None, self.latent_dim)] * 2)
         self.widening.build((None, self.latent_dim + self.num_classes))
+        self.unflatten.build(flat)
         self.decoder.build((None, *self.grid))
 
     # Use -----------------------------------------------------------------------------------
@@ -158,15 +162,16 @@ class CVAE(keras.Model):
     # Training ------------------------------------------------------------------------------
 
     def fit(self, x=None, y=None, **kwargs):
-        """Keras' ``fit``. Raises: UserError if the first batch's values lie outside [0, 1], or
-        its labels outside 0 ... num_classes - 1."""
+        """Keras' ``fit``. Raises: UserError if the first batch does not suit (``check_batch``)."""
         if batch := first_batch(x, y):
             self.check_batch(batch)
         return super().fit(x, y, **kwargs)
 
     def check_batch(self, batch):
-        """Raise UserError if images are no floats in [0, 1] or labels are out of range."""
+        """Raise UserError if images are no floats in [0, 1], of another size, or labels are out
+        of range."""
         images, labels = images_and_labels_of(batch)
+        check_shape("images", images, *self.image_size, self.channels)
         check_values(images, 0.0, 1.0)
         check_labels(labels, self.num_classes)
 

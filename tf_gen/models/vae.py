@@ -49,6 +49,7 @@ class VAE(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.supports_jit = False  # XLA leaves out the checks: NaN would go into the weights
         self.image_size = image_sides(image_size)
         self.channels = channels
         self.latent_dim = latent_dim
@@ -86,9 +87,12 @@ class VAE(keras.Model):
         height, width, depth = self.grid
         flat = (None, height * width * depth)
         self.encoder.build((None, *self.image_size, self.channels))
+        self.flatten.build((None, *self.grid))
         self.mean_head.build(flat)
         self.log_var_head.build(flat)
+        self.sampling.build([(None, self.latent_dim)] * 2)
         self.widening.build((None, self.latent_dim))
+        self.unflatten.build(flat)
         self.decoder.build((None, *self.grid))
 
     # Use -----------------------------------------------------------------------------------
@@ -140,15 +144,16 @@ class VAE(keras.Model):
     # Training ------------------------------------------------------------------------------
 
     def fit(self, x=None, y=None, **kwargs):
-        """Keras' ``fit``. Raises: UserError if the first batch's values lie outside [0, 1]."""
+        """Keras' ``fit``. Raises: UserError if the first batch does not suit (``check_batch``)."""
         if batch := first_batch(x):
             self.check_batch(batch)
         return super().fit(x, y, **kwargs)
 
-    @staticmethod
-    def check_batch(batch):
-        """Raise UserError if a batch's images are no floats in [0, 1]."""
-        check_values(images_of(batch), 0.0, 1.0)
+    def check_batch(self, batch):
+        """Raise UserError if images are no floats in [0, 1] or of another size."""
+        images = images_of(batch)
+        check_shape("images", images, *self.image_size, self.channels)
+        check_values(images, 0.0, 1.0)
 
     def train_step(self, batch):
         """One step; returns this batch's losses as a dict, the metrics hold the epoch's.

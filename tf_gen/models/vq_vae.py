@@ -55,6 +55,7 @@ class VQVAE(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.supports_jit = False  # XLA leaves out the checks: NaN would go into the weights
         self.channels = channels
         self.codes = codes
         self.code_dim = code_dim
@@ -122,10 +123,13 @@ class VQVAE(keras.Model):
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
 
-    def _vectors(self, images, training=False):
+    def _check_shape(self, images):
         check_shape("images", images, None, None, self.channels)
         if None not in images.shape[1:3]:
             halved(images.shape[1:3], self.encoder.factor)
+
+    def _vectors(self, images, training=False):
+        self._check_shape(images)
         x = self.encoder(images, training=training)  # [B, h, w, 64]
         return self.projection(x) if self.projection else x
 
@@ -134,21 +138,23 @@ class VQVAE(keras.Model):
     def fit(self, x=None, y=None, **kwargs):
         """Keras' ``fit``; a k-means start takes the first batch (of arrays: all of them).
 
-        Raises: UserError if the first batch's values lie outside [0, 1].
+        Raises: UserError if the first batch does not suit (``check_batch``).
         """
         if batch := first_batch(x):
             self.check_batch(batch)
             self.start_codebook(images_of(batch))
         return super().fit(x, y, **kwargs)
 
-    @staticmethod
-    def check_batch(batch):
-        """Raise UserError if a batch's images are no floats in [0, 1]."""
-        check_values(images_of(batch), 0.0, 1.0)
+    def check_batch(self, batch):
+        """Raise UserError if images are no floats in [0, 1], or cannot be halved."""
+        images = images_of(batch)
+        self._check_shape(images)
+        check_values(images, 0.0, 1.0)
 
     def start_codebook(self, images):
         """Start the codebook by k-means on what the encoder makes of images, if it is due."""
-        fresh = self.optimizer is None or int(self.optimizer.iterations) == 0
+        # not int(iterations): a variable of tf.distribute has no __int__
+        fresh = self.optimizer is None or not self.optimizer.iterations.value.numpy()
         if self.start == "kmeans" and fresh:
             self.quantizer.start_from(self._vectors(tf.convert_to_tensor(images), training=True))
 
