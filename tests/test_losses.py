@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from scipy import stats
 
 from tf_gen import losses
 
@@ -67,3 +69,91 @@ def test_reconstruction_losses_equal_their_formulas():
 def test_an_unknown_loss_is_refused_with_the_choices(call):
     with pytest.raises(ValueError, match="'other' is not one of"):
         call()
+
+
+IMAGES = RNG.uniform(0, 1, (3, 4, 5, 2)).astype(np.float32)
+LOGITS = RNG.normal(0, 3, IMAGES.shape).astype(np.float32)
+
+
+def test_the_cross_entropy_is_that_of_each_image_summed_over_its_pixels():
+    p = sigmoid(LOGITS)
+    terms = -(IMAGES * np.log(p) + (1 - IMAGES) * np.log(1 - p))
+    found = losses.binary_cross_entropy(IMAGES, LOGITS)
+    np.testing.assert_allclose(found, [image.sum() for image in terms], rtol=1e-5)
+
+
+def test_the_cross_entropy_of_black_and_white_is_the_likelihood_of_coins():
+    coins = (IMAGES > 0.5).astype(np.float32)
+    expected = -stats.bernoulli.logpmf(coins, sigmoid(LOGITS)).sum((1, 2, 3))
+    np.testing.assert_allclose(losses.binary_cross_entropy(coins, LOGITS), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8, 3), (5, 6)])
+def test_the_cross_entropy_of_grey_is_log_2_a_pixel(shape):
+    found = losses.binary_cross_entropy(np.full(shape, 0.5), np.zeros(shape))
+    expected = np.full(shape[0], np.prod(shape[1:]) * np.log(2))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "pixel, logit, expected", [(0, 100, 100), (1, -100, 100), (0.25, 100, 75), (1, 100, 0)]
+)
+def test_the_cross_entropy_and_its_gradient_stay_finite_for_large_logits(pixel, logit, expected):
+    images, logits = tf.fill([1, 1], float(pixel)), tf.fill([1, 1], float(logit))
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        found = losses.binary_cross_entropy(images, logits)
+    np.testing.assert_allclose(found, [expected], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(tape.gradient(found, logits), [[(logit > 0) - pixel]], atol=1e-6)
+
+
+MEANS = RNG.normal(0, 2, (3, 4))
+LOG_VARS = RNG.normal(0, 1, (3, 4))
+
+
+def kl(m, s):
+    return (np.exp(s) + m**2 - 1 - s) / 2
+
+
+@pytest.mark.parametrize("axis", [-1, (), 0, (0, 1)])
+def test_the_divergence_equals_its_closed_form_summed_over_the_axes_asked_for(axis):
+    found = losses.gaussian_kl(MEANS, LOG_VARS, axis=axis)
+    np.testing.assert_allclose(found, kl(MEANS, LOG_VARS).sum(axis=axis), rtol=1e-5)
+    assert found.dtype == tf.float32
+
+
+@pytest.mark.parametrize("mean, log_var", [(0.7, -0.5), (-1.2, 0.4)])
+def test_the_divergence_is_the_mean_log_ratio_of_the_densities(mean, log_var):
+    posterior = stats.norm(mean, np.exp(log_var / 2))
+    z = posterior.rvs(200_000, random_state=0)
+    ratios = posterior.logpdf(z) - stats.norm.logpdf(z)
+    found = float(losses.gaussian_kl([mean], [log_var]))
+    assert abs(found - ratios.mean()) < 4 * ratios.std() / np.sqrt(len(z))
+
+
+def test_the_divergence_of_the_standard_normal_is_zero_and_flat():
+    zeros = tf.zeros([2, 5])
+    with tf.GradientTape() as tape:
+        tape.watch(zeros)
+        found = losses.gaussian_kl(zeros, zeros)
+    np.testing.assert_array_equal(found, [0, 0])
+    np.testing.assert_array_equal(tape.gradient(found, zeros), np.zeros((2, 5)))
+
+
+def test_the_divergences_gradient_is_the_mean_and_half_the_excess_variance():
+    mean, log_var = tf.constant(MEANS, tf.float32), tf.constant(LOG_VARS, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch([mean, log_var])
+        found = losses.gaussian_kl(mean, log_var)
+    by_mean, by_log_var = tape.gradient(found, [mean, log_var])
+    np.testing.assert_allclose(by_mean, MEANS, rtol=1e-6)
+    np.testing.assert_allclose(by_log_var, (np.exp(LOG_VARS) - 1) / 2, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("function", [losses.binary_cross_entropy, losses.gaussian_kl])
+def test_losses_are_float32_of_bfloat16_inputs(function):
+    values = [tf.constant(x, tf.bfloat16) for x in (IMAGES[:, 0, 0], LOGITS[:, 0, 0])]
+    found = function(*values)
+    assert found.dtype == tf.float32
+    expected = function(*[tf.cast(x, tf.float32) for x in values])
+    np.testing.assert_array_equal(found, expected)

@@ -1,11 +1,18 @@
-"""FusedAdam against Keras' own Adam."""
+"""FusedAdam against Keras' own Adam; gradients scaled, shared out and looked at."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.optimizers import SGD, LossScaleOptimizer
 
-from tf_gen.optimizers import FusedAdam
+from tf_gen.optimizers import FusedAdam, apply_finite, scale_for_gradient
+
+ROOT = Path(__file__).parents[1]
 
 
 def train(optimizer_class, steps=100, **options):
@@ -38,3 +45,146 @@ def test_it_serialises():
     optimizer = FusedAdam(1e-3, beta_1=0.5)
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
     assert isinstance(copy, FusedAdam) and copy.get_config() == optimizer.get_config()
+
+
+@pytest.mark.parametrize("make, scale", [(SGD, 1), (lambda: LossScaleOptimizer(SGD(), 64), 64)])
+def test_the_loss_is_scaled_if_the_optimiser_does_so(make, scale):
+    optimizer = make()
+    optimizer.build([keras.Variable([1.0])])
+    assert float(scale_for_gradient(optimizer, tf.constant(3.0))) == 3 * scale
+
+
+class Painter:
+    """Two weights, at first (1, 1) and (1,), and their update in a graph."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+        self.weights = [keras.Variable(np.ones(n, np.float32)) for n in (2, 1)]
+        self.optimizer.build(self.weights)
+
+    @tf.function
+    def _update(self, loss, gradients):
+        apply_finite("painter", self.optimizer, loss, gradients, self.weights)
+
+    def update(self, loss=1.0, first=(2.0, 4.0), second=(8.0,)):
+        self._update(tf.constant(loss), [tf.constant(first), tf.constant(second)])
+
+    @property
+    def values(self):
+        return [w.numpy().tolist() for w in self.weights]
+
+
+@pytest.mark.parametrize("make", [lambda: SGD(0.5), lambda: LossScaleOptimizer(SGD(64 * 0.5), 64)])
+def test_finite_gradients_are_applied(make):
+    painter = Painter(make())
+    painter.update()
+    assert painter.values == [[0, -1], [-3]] and int(painter.optimizer.iterations) == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["loss", "first", "second"])
+def test_what_is_not_finite_is_named_and_moves_nothing(where, bad):
+    painter = Painter(SGD(0.5))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="the painter's loss or gradient"):
+        painter.update(**{where: {"loss": bad, "first": (2.0, bad), "second": (bad,)}[where]})
+    assert painter.values == [[1, 1], [1]] and int(painter.optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_loss_scaling_skips_a_gradient_that_is_not_finite_but_no_loss(bad):
+    painter = Painter(LossScaleOptimizer(SGD(0.5), initial_scale=64.0))
+    painter.update(first=(2.0, bad))
+    assert painter.values == [[1, 1], [1]] and float(painter.optimizer.dynamic_scale) == 32
+    with pytest.raises(tf.errors.InvalidArgumentError, match="the painter's loss or gradient"):
+        painter.update(loss=bad)
+    assert painter.values == [[1, 1], [1]]
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_the_gradient_of_gathered_rows_is_looked_at_too(bad):
+    optimizer, rows = SGD(1.0), keras.Variable(np.ones((3, 2), np.float32))
+    optimizer.build([rows])
+
+    @tf.function
+    def step(factor):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.gather(rows.value, [0, 2, 2]) * factor)
+        apply_finite("painter", optimizer, 0.0, tape.gradient(loss, [rows]), [rows])
+
+    if bad:
+        with pytest.raises(tf.errors.InvalidArgumentError, match="the painter's loss or gradient"):
+            step(tf.constant(np.inf))
+    else:
+        step(tf.constant(0.25))
+    expected = np.ones((3, 2)) if bad else [[0.75, 0.75], [1, 1], [0.5, 0.5]]
+    np.testing.assert_array_equal(rows, expected)
+
+
+REPLICAS = """
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+import keras
+from tf_gen.optimizers import FusedAdam, apply_finite, scale_for_gradient
+
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+rng = np.random.default_rng(0)
+batches = rng.normal(size=(3, 8, 6)).astype(np.float32)  # five inputs and what to predict
+
+
+class Line:
+    def __init__(self, make_optimizer):
+        self.weights = keras.Variable([1.0, 2.0, 3.0, 4.0, 5.0])
+        self.optimizer = make_optimizer()
+        self.optimizer.build([self.weights])
+
+    def step(self, batch):
+        with tf.GradientTape() as tape:
+            errors = tf.linalg.matvec(batch[:, :5], self.weights) - batch[:, 5]
+            loss = tf.reduce_mean(errors**2)
+            scaled = scale_for_gradient(self.optimizer, loss)
+        gradients = tape.gradient(scaled, [self.weights])
+        apply_finite("line", self.optimizer, loss, gradients, [self.weights])
+
+
+def sgd():
+    return keras.optimizers.SGD(0.1)
+
+
+def loss_scale():
+    return keras.optimizers.LossScaleOptimizer(sgd())
+
+
+def fused_adam():
+    return FusedAdam(0.1)
+
+
+for make_optimizer in (sgd, loss_scale, fused_adam):
+    alone = Line(make_optimizer)
+    with strategy.scope():
+        shared = Line(make_optimizer)
+
+    @tf.function
+    def step(halves):
+        strategy.run(shared.step, [halves])
+
+    for batch in batches:
+        alone.step(tf.constant(batch))
+        halves = [tf.constant(batch[:4]), tf.constant(batch[4:])]
+        step(strategy.experimental_distribute_values_from_function(
+            lambda context: halves[context.replica_id_in_sync_group]
+        ))
+    assert abs(alone.weights.numpy() - np.arange(1, 6)).min() > 0.01
+    for copy in strategy.experimental_local_results(shared.weights.value):
+        np.testing.assert_allclose(copy, alone.weights, rtol=1e-5, err_msg=make_optimizer.__name__)
+"""
+
+
+def test_two_replicas_with_half_the_batch_each_step_as_one_with_all_of_it():
+    done = subprocess.run(
+        [sys.executable, "-c", REPLICAS], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,11 +1,17 @@
 """Noise belongs to the example."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
-from tf_gen.layers import ExampleDropout, example_seeds
+from tf_gen.layers import ExampleDropout, example_normal, example_seeds
 
+ROOT = Path(__file__).parents[2]
 ONES = np.ones((4, 16, 16, 8), np.float32)
 
 
@@ -16,6 +22,69 @@ def test_seeds_are_a_pure_function_of_seed_step_and_index():
     np.testing.assert_array_equal(seeds[:4], example_seeds(3, 4, step=5))
     assert (seeds != example_seeds(3, 6, step=6).numpy()).any()
     assert (seeds != example_seeds(4, 6, step=5).numpy()).any()
+
+
+def test_a_pair_of_numbers_is_a_seed_whose_second_counts():
+    np.testing.assert_array_equal(example_seeds(tf.constant([3, 0]), 4), example_seeds(3, 4))
+    assert (example_seeds(tf.constant([3, 1]), 4).numpy() != example_seeds(3, 4).numpy()).any()
+
+
+REPLICAS = """
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from tf_gen.layers import example_seeds
+
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@tf.function(input_signature=[tf.TensorSpec([], tf.int32)] * 2)
+def draw(count, step):
+    return strategy.run(lambda: example_seeds(3, count, step))
+
+
+for count, step in ((3, 5), (4, 6)):
+    parts = strategy.experimental_local_results(draw(count, step))
+    assert [part.shape for part in parts] == [(count, 2)] * 2
+    np.testing.assert_array_equal(tf.concat(parts, 0), example_seeds(3, 2 * count, step))
+with strategy.scope():  # outside of all replicas: the whole batch
+    np.testing.assert_array_equal(example_seeds(3, 6), example_seeds(3, 8)[:6])
+"""
+
+
+def test_replicas_draw_the_seeds_of_their_rows_in_the_whole_batch():
+    done = subprocess.run(
+        [sys.executable, "-c", REPLICAS], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_normal_noise_is_standard_normal_and_apart_in_every_element():
+    noise = tf.function(example_normal)(example_seeds(0, 500), [4, 5]).numpy()
+    assert noise.shape == (500, 4, 5) and noise.dtype == np.float32
+    assert stats.kstest(noise.ravel(), "norm").pvalue > 0.001
+    correlations = np.corrcoef(noise.reshape(500, 20).T) - np.eye(20)
+    assert np.abs(correlations).max() < 0.23  # five standard errors
+
+
+def test_an_examples_normal_noise_depends_on_its_seed_alone():
+    seeds = example_seeds(0, 4)
+    whole = example_normal(seeds, [7]).numpy()
+    np.testing.assert_array_equal(example_normal(seeds[2:3], [7]), whole[2:3])
+    np.testing.assert_array_equal(example_normal(tf.reverse(seeds, [0]), [7]), whole[::-1])
+
+
+def test_normal_noise_for_an_unknown_number_of_examples_keeps_its_shape():
+    compiled = tf.function(
+        lambda seeds: example_normal(seeds, [4, 5]),
+        input_signature=[tf.TensorSpec([None, 2], tf.int32)],
+    )
+    assert compiled.get_concrete_function().output_shapes.as_list() == [None, 4, 5]
+    seeds = example_seeds(0, 3)
+    np.testing.assert_allclose(compiled(seeds), example_normal(seeds, [4, 5]), rtol=1e-6)
 
 
 def test_an_examples_mask_does_not_depend_on_its_batch():

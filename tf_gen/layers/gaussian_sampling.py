@@ -15,7 +15,7 @@ class GaussianSampling(keras.layers.Layer):
     """
 
     def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # a log-variance is not for bfloat16
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, inputs, seed=None):

@@ -25,6 +25,7 @@ def example_seeds(seed, count, step=0):
     return seeds[index * count : (index + 1) * count] if replicas > 1 else seeds
 
 
+@tf.function(reduce_retracing=True)  # a graph of its own: a map is slow outside of one
 def example_normal(seeds, shape):
     """N(0, 1) noise of a shape for each example: seeds int32 [B, 2] -> float32 [B, *shape]."""
 

@@ -91,7 +91,10 @@ class VectorQuantizer(keras.layers.Layer):
         codes = self._nearest(flat)  # [N]
         chosen = tf.reshape(tf.gather(self.vectors.value, codes), tf.shape(wide))
         found = {
-            "quantized": tf.cast(wide + tf.stop_gradient(chosen - wide), z.dtype),
+            # not wide + sg(chosen - wide): that rounds a small vector to the scale of z
+            "quantized": tf.cast(
+                tf.stop_gradient(chosen) + (wide - tf.stop_gradient(wide)), z.dtype
+            ),
             "codes": tf.reshape(codes, tf.shape(z)[:-1]),
             "codebook_loss": tf.reduce_mean(tf.square(tf.stop_gradient(wide) - chosen)),
             "commitment_loss": tf.reduce_mean(tf.square(wide - tf.stop_gradient(chosen))),
@@ -139,14 +142,19 @@ class VectorQuantizer(keras.layers.Layer):
         self.batches.assign(self.batches.value + 1)
 
     def _random_rows(self, flat):
-        """[K, D]: random vectors of the batch, drawn in the first replica alone (others: 0)."""
+        """[K, D]: random vectors of the batch, of all replicas: a replica gives those that it
+        has, and 0 for the others (shares are equal, as in ``example_seeds``)."""
+        replica = tf.distribute.get_replica_context()
+        replicas = replica.num_replicas_in_sync if replica else 1
+        index = replica.replica_id_in_sync_group if replica else 0
+        count = tf.shape(flat)[0]
         seed = tf.stack([tf.constant(self.seed, tf.int32), self.batches.value])
         rows = tf.random.stateless_uniform(
-            [self.codes], seed, 0, tf.shape(flat)[0], tf.int32, alg="philox"
+            [self.codes], seed, 0, replicas * count, tf.int32, alg="philox"
         )
-        replica = tf.distribute.get_replica_context()
-        first = tf.equal(replica.replica_id_in_sync_group if replica else 0, 0)
-        return tf.where(first, tf.gather(flat, rows), 0.0)
+        rows -= index * count
+        here = (rows >= 0) & (rows < count)  # [K]
+        return tf.where(here[:, None], tf.gather(flat, tf.where(here, rows, 0)), 0.0)
 
     def start_from(self, z):
         """Set the codebook by k-means (Lloyd's algorithm, 10 rounds) on vectors [..., D].

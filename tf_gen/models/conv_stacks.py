@@ -23,7 +23,7 @@ class _Stack(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         for layer in self._chain():
             input_shape = layer.compute_output_shape(input_shape)
-        return input_shape
+        return tuple(input_shape)
 
     def call(self, x, training=False):
         for layer in self._chain():

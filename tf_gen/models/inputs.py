@@ -16,6 +16,8 @@ def check_values(images, low, high):
     """Raise UserError if images are no floats in [low, high], the most common mistake."""
     least, most = float(np.min(images)), float(np.max(images))
     kind = tf.as_dtype(images.dtype)
+    if np.isnan(least):
+        raise UserError("the first batch has values that are no numbers (nan)")
     if least < low - 0.001 or most > high + 0.001 or not kind.is_floating:
         raise UserError(
             f"the first batch's values ({kind.name}) lie in [{least:.3g}, {most:.3g}], but "
@@ -52,7 +54,7 @@ def _shown(shape):
 def first_batch(x, y=None):
     """The first batch of what ``fit`` is given, as a tuple; None where looking would cost it."""
     if isinstance(x, tf.data.Dataset):
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(next(iter(x)))
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(next(iter(x), (None,)))
     parts = [
         part for part in (*(x if isinstance(x, tuple | list) else (x,)), y) if part is not None
     ]
