@@ -15,7 +15,6 @@ from tf_gen.training.run_dir import RunDir
 SYNTHETIC = {"train": 2000, "val": 240}  # faces drawn of each style
 SAMPLES = 5  # images of the data set shown (the report)
 SHOWN = 8  # images in each other row (the report)
-GENERATED = 400  # images that a mean is taken over
 FIRST_LINES = """```python
 import tensorflow as tf
 
@@ -127,14 +126,4 @@ def _draw(split: str, styles, size: int) -> Faces:
         classes=tuple(styles) if len(styles) > 1 else (),
         # Not of the pixels: machines may differ by one grey level and yet draw the same set.
         digest=f"synthetic-1 {' '.join(styles)} {split} {count}",
-    )
-
-
-def draw_kl(folder: RunDir, by_latent: np.ndarray) -> None:
-    """The KL term latent by latent, on the validation images."""
-    _figures.bars(
-        folder / "figures" / "kl_by_latent.png",
-        by_latent,
-        f"KL by latent: {by_latent.sum():.1f} nats in all",
-        ("latents, by their share", "nats"),
     )

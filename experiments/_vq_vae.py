@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from experiments import _figures
-from experiments._faces import FIRST_LINES, GENERATED, LAST_LINES, SHOWN, FaceTask
+from experiments._faces import FIRST_LINES, LAST_LINES, SHOWN, FaceTask
+from experiments._latents import GENERATED
 from experiments._launch import Stopped
 from experiments._options import VaeOptions
 from experiments._saved_model import load_saved_model
