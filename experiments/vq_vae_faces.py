@@ -30,9 +30,6 @@ class Config(FaceOptions):
     restart_below: float = 0.0
     """A code that gets fewer vectors of a batch than this, on average, is set to one of them
     (report: never)."""
-    pool_last: bool = False
-    """Pooling after the third convolution, too: 8 x 8 codes instead of 16 x 16 at 64 x 64 (the
-    report leaves it open: docs/decisions.md)."""
     vae_run: Path | None = None
     """A finished run of vae_anime or vae_cartoon whose generated images are reconstructed as
     well. Default: a VAE is trained first, on the same data, in the run folder's vae/."""

@@ -195,7 +195,7 @@ def test_every_choice_trains(faces, runs, tmp_path):
     anime = source(faces, "vae_anime")
     for i, (name, options) in enumerate(
         [
-            ("vae_anime", {"normalization": "none", "kl_warmup_steps": 2, "pool_last": False}),
+            ("vae_anime", {"normalization": "none", "kl_warmup_steps": 2, "pool_last": True}),
             ("vae_cartoon", {"precision": "bfloat16", "kl_weight": 4.0, "latent_dim": 3}),
             ("vq_vae_faces", {"pool_last": True, "code_dim": 4, "codes": 16,
                               "vae_run": runs / "vae_anime"}),
@@ -234,8 +234,10 @@ def test_a_rate_far_too_high_ends_with_3_and_keeps_the_checkpoint(faces, tmp_pat
 BAD = {
     "no folder": ("vae_anime", {"data": "/nowhere"}, "/nowhere: no such folder"),
     "the report's set": ("vae_anime", {"data": "report"}, "--data report: "),
-    "a size that cannot be halved": ("vae_anime", {"image_size": 20}, "multiple of 8"),
-    "the same of a VQ-VAE": ("vq_vae_faces", {"image_size": 18}, "multiple of 4"),
+    "a size that cannot be halved": ("vae_anime", {"image_size": 18}, "multiple of 4"),
+    "the same of a VQ-VAE": (
+        "vq_vae_faces", {"image_size": 20, "pool_last": True}, "--image-size 20: the encoder",
+    ),
     "fewer images than a batch": ("vae_anime", {"batch_size": 64}, "--batch-size 64"),
     "no epoch": ("cvae_faces", {"epochs": 0}, "--epochs 0: must be at least 1"),
     "no latent": ("vae_anime", {"latent_dim": 0}, "--latent-dim 0: must be at least 1"),

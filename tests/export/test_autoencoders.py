@@ -37,7 +37,7 @@ def cvae(tmp_path_factory):
 def vq_vae(tmp_path_factory):
     keras.utils.set_random_seed(1)
     model, folder = VQVAE(codes=8, **SMALL), tmp_path_factory.mktemp("vq_vae") / "model"
-    model.quantizer.start_from(np.random.default_rng(1).uniform(0, 1, (50, 8)))
+    model.quantizer.start_from(model._vectors(IMAGES))
     export_vq_vae(model, folder)
     return model, folder, tf.saved_model.load(str(folder))
 

@@ -91,12 +91,12 @@ def kinds(stack):
 @pytest.mark.parametrize(
     "stack, options, expected",
     [
-        (ConvEncoder, {}, "CPNCPNCP"),
-        (ConvEncoder, {"pool_last": False}, "CPNCPNC"),
-        (ConvEncoder, {"normalization": "none"}, "CPCPCP"),
-        (ConvEncoder, {"filters": (4,)}, "CP"),
+        (ConvEncoder, {}, "CPNCPNC"),
+        (ConvEncoder, {"pool_last": True}, "CPNCPNCP"),
+        (ConvEncoder, {"normalization": "none"}, "CPCPC"),
+        (ConvEncoder, {"filters": (4,)}, "C"),
         (ConvDecoder, {}, "TNTNTT"),
-        (ConvDecoder, {"pool_last": False}, "TNTNTT"),
+        (ConvDecoder, {"pool_last": True}, "TNTNTT"),
         (ConvDecoder, {"normalization": "none"}, "TTTT"),
     ],
 )
@@ -129,7 +129,7 @@ def test_training_moves_the_moving_statistics_and_changes_the_output(stack):
 
 
 def test_the_encoder_equals_its_kernels_applied_by_hand():
-    encoder, x = ConvEncoder(filters=(2,), normalization="none"), images_of((4, 6))
+    encoder, x = ConvEncoder((2,), "none", pool_last=True), images_of((4, 6))
     encoder.build(x.shape)
     kernel, bias = (v.numpy() for v in encoder.variables)
     bias[:] = [0.3, -0.2]

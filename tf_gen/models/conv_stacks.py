@@ -47,7 +47,7 @@ class ConvEncoder(_Stack):
     Call: [B, H, W, C] -> [B, H/f, W/f, filters[-1]], f = 2^(number of poolings).
     """
 
-    def __init__(self, filters=FILTERS, normalization="batch", pool_last=True, **kwargs):
+    def __init__(self, filters=FILTERS, normalization="batch", pool_last=False, **kwargs):
         super().__init__(**kwargs)
         check_choice("normalization", normalization, NORMALIZATIONS)
         self.filters = tuple(filters)
@@ -102,7 +102,7 @@ class ConvDecoder(_Stack):
     """
 
     def __init__(
-        self, filters=FILTERS, channels=3, normalization="batch", pool_last=True, **kwargs
+        self, filters=FILTERS, channels=3, normalization="batch", pool_last=False, **kwargs
     ):
         super().__init__(**kwargs)
         check_choice("normalization", normalization, NORMALIZATIONS)

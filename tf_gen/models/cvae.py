@@ -35,7 +35,7 @@ class CVAE(keras.Model):
         latent_dim=128,
         filters=FILTERS,
         normalization="batch",
-        pool_last=True,
+        pool_last=False,
         kl_weight=1.0,
         kl_warmup_steps=0,
         seed=0,
@@ -156,7 +156,7 @@ class CVAE(keras.Model):
         return self._from_joined(self._joined(latents, labels), training=training)
 
     def _from_joined(self, joined, training=False):
-        x = self.unflatten(self.widening(joined))  # [B, H/8, W/8, 64]
+        x = self.unflatten(self.widening(joined))  # [B, H/4, W/4, 64]
         return self.decoder(x, training=training)  # [B, H, W, C]
 
     # Training ------------------------------------------------------------------------------

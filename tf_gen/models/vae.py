@@ -16,7 +16,7 @@ class VAE(keras.Model):
     """Encoder to a Gaussian, decoder to pixels' Bernoulli probabilities.
 
     Args:
-        image_size: height and width, an int or a pair; multiples of the encoder's factor (8).
+        image_size: height and width, an int or a pair; multiples of the encoder's factor (4).
         channels: of the images.
         latent_dim: the number of latents, D.
         filters, normalization, pool_last: of the convolutions, see ``ConvEncoder``.
@@ -42,7 +42,7 @@ class VAE(keras.Model):
         latent_dim=128,
         filters=FILTERS,
         normalization="batch",
-        pool_last=True,
+        pool_last=False,
         kl_weight=1.0,
         kl_warmup_steps=0,
         seed=0,
@@ -138,7 +138,7 @@ class VAE(keras.Model):
 
     def _logits(self, latents, training=False):
         check_shape("latents", latents, self.latent_dim)
-        x = self.unflatten(self.widening(latents))  # [B, H/8, W/8, 64]
+        x = self.unflatten(self.widening(latents))  # [B, H/4, W/4, 64]
         return self.decoder(x, training=training)  # [B, H, W, C]
 
     # Training ------------------------------------------------------------------------------

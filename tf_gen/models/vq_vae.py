@@ -153,8 +153,9 @@ class VQVAE(keras.Model):
 
     def start_codebook(self, images):
         """Start the codebook by k-means on what the encoder makes of images, if it is due."""
+        optimizer = getattr(self, "optimizer", None)  # compile makes it
         # not int(iterations): a variable of tf.distribute has no __int__
-        fresh = self.optimizer is None or not self.optimizer.iterations.value.numpy()
+        fresh = optimizer is None or not optimizer.iterations.value.numpy()
         if self.start == "kmeans" and fresh:
             self.quantizer.start_from(self._vectors(tf.convert_to_tensor(images), training=True))
 
