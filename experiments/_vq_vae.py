@@ -24,7 +24,6 @@ from tf_gen.training.callbacks import EpochSummary
 from tf_gen.training.run_dir import RunDir
 
 NAME = "vq_vae_faces"
-START_IMAGES = 64  # for a k-means start
 LOADING = f"""{FIRST_LINES}codes = model.encode(images)  # int32 [B, h, w]
 again = model.decode(codes)  # or model.reconstruct(images)
 {LAST_LINES}"""
@@ -72,7 +71,7 @@ class VqVaeTask(FaceTask):
         """Train a VAE, if none is given, and start the codebook."""
         if self.vae is None:
             self._train_vae(folder / "vae", folder.path)
-        self.model.start_codebook(to_unit_range(self.data.train.images[:START_IMAGES]))
+        self.model.start_codebook(to_unit_range(self.data.train.images[: self.config.batch_size]))
 
     def _train_vae(self, vae_dir: Path, run_dir: Path):
         config = self.config

@@ -89,6 +89,8 @@ class Pix2Pix(keras.Model):
         self.discriminator_optimizer = optimizers[1]
 
     def get_compile_config(self):
+        if not self.compiled:
+            return None
         serialize = keras.saving.serialize_keras_object
         return {
             "generator_optimizer": serialize(self.optimizer),

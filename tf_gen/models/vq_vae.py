@@ -10,6 +10,8 @@ from tf_gen.optimizers import apply_finite, scale_for_gradient
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved
 from .inputs import check_shape, check_values, first_batch, images_of
 
+START_IMAGES = 64  # enough for k-means: 16,384 vectors of 64 x 64 images
+
 
 @keras.saving.register_keras_serializable("tf_gen")
 class VQVAE(keras.Model):
@@ -136,7 +138,7 @@ class VQVAE(keras.Model):
     # Training ------------------------------------------------------------------------------
 
     def fit(self, x=None, y=None, **kwargs):
-        """Keras' ``fit``; a k-means start takes the first batch (of arrays: all of them).
+        """Keras' ``fit``; a k-means start looks at the first images of the first batch.
 
         Raises: UserError if the first batch does not suit (``check_batch``).
         """
@@ -152,12 +154,14 @@ class VQVAE(keras.Model):
         check_values(images, 0.0, 1.0)
 
     def start_codebook(self, images):
-        """Start the codebook by k-means on what the encoder makes of images, if it is due."""
+        """Start the codebook by k-means on what the encoder makes of images (the first 64), if
+        that is what it starts by and no step has been made."""
         optimizer = getattr(self, "optimizer", None)  # compile makes it
         # not int(iterations): a variable of tf.distribute has no __int__
         fresh = optimizer is None or not optimizer.iterations.value.numpy()
         if self.start == "kmeans" and fresh:
-            self.quantizer.start_from(self._vectors(tf.convert_to_tensor(images), training=True))
+            images = tf.convert_to_tensor(images[:START_IMAGES])
+            self.quantizer.start_from(self._vectors(images, training=True))
 
     def train_step(self, batch):
         """One step; returns this batch's losses as a dict, the metrics hold the epoch's.

@@ -1,0 +1,528 @@
+"""What every model keeps to, one list for all: files, graphs, batches, precision, training."""
+
+import functools
+import inspect
+import json
+import subprocess
+import sys
+import types
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_gen import CVAE, VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
+from tf_gen.training.loop import train
+
+RNG = np.random.default_rng(0)
+LABELS = np.array([0, 1, 2, 1, 0], np.int32)
+
+
+def images(count=3, channels=3):
+    """[count, 16, 16, channels] in [0, 1], which lies in pix2pix' [-1, 1], too."""
+    return np.random.default_rng(1).uniform(0, 1, (count, 16, 16, channels)).astype(np.float32)
+
+
+# The list --------------------------------------------------------------------------------
+
+
+def vae(channels=3, **options):
+    return VAE(16, channels, latent_dim=4, filters=(4, 4, 8), **options)
+
+
+def cvae(channels=3, **options):
+    return CVAE(3, 16, channels, latent_dim=4, filters=(4, 4, 8), **options)
+
+
+def vq_vae(channels=3, **options):
+    return VQVAE(channels, codes=8, filters=(4, 4, 8), **options)
+
+
+def vq_vae_ema(channels=3, **options):
+    learning = {"codebook": "ema", "start": "kmeans", "restart_below": 0.5}
+    return vq_vae(channels, **{**learning, **options})
+
+
+def generator(channels=3, normalization="batch", **options):
+    model = UNetGenerator(4, 4, channels, normalization, name="generator", **options)
+    model.build((None, 16, 16, channels))
+    return model
+
+
+def discriminator(channels=3, normalization="batch", **options):
+    model = PatchDiscriminator(4, 16, normalization=normalization, name="discriminator", **options)
+    model.build([(None, 16, 16, channels)] * 2)
+    return model
+
+
+def pix2pix(channels=3, **options):
+    # Not "batch": at the 1 x 1 bottleneck the two or three values of a channel may cancel.
+    options["normalization"] = "instance"
+    model = Pix2Pix(generator(channels, **options), discriminator(channels, **options))
+    model.build((None, 16, 16, channels))
+    return model
+
+
+class Case(NamedTuple):
+    make: object  # (channels=3, **options) -> a built model
+    inputs: object = lambda images: images  # images -> what the model is called with
+    batch: object = None  # images -> what it is trained with; None: its own model trains it
+
+
+def with_labels(images):
+    return images, LABELS[: len(images)]
+
+
+CASES = {
+    "vae": Case(vae, batch=lambda images: images),
+    "cvae": Case(cvae, with_labels, with_labels),
+    "vq_vae": Case(vq_vae, batch=lambda images: images),
+    "vq_vae_ema": Case(vq_vae_ema, batch=lambda images: images),
+    "pix2pix": Case(pix2pix, batch=lambda images: (images, 1 - images)),
+    "generator": Case(generator),
+    "discriminator": Case(discriminator, lambda images: [images, 1 - images]),
+}
+AUTOENCODERS = ("vae", "cvae", "vq_vae", "vq_vae_ema")
+TRAINABLE = (*AUTOENCODERS, "pix2pix")
+every_model = pytest.mark.parametrize("name", CASES)
+every_trainable_model = pytest.mark.parametrize("name", TRAINABLE)
+every_autoencoder = pytest.mark.parametrize("name", AUTOENCODERS)
+
+
+def made(name, seed=7, **options):
+    """A model of the list, always the same; its moving statistics are not those of a new one."""
+    keras.utils.set_random_seed(seed)
+    model = CASES[name].make(**options)
+    for variable in model.variables:
+        if "moving" in variable.path:
+            variable.assign(RNG.uniform(0.5, 1.5, variable.shape))
+    return model
+
+
+def compiled(name, optimizer="adam", seed=7, **options):
+    keras.utils.set_random_seed(seed)
+    model = CASES[name].make(**options)
+    model.compile(optimizer)
+    getattr(model, "build_optimizers", lambda: model.optimizer.build(model.trainable_variables))()
+    return model
+
+
+def of_any_batch(tensors):
+    return keras.tree.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), tensors)
+
+
+def values(variables):
+    return [v.numpy() for v in variables]
+
+
+def kept(model):
+    """A model's variables, but for the states of Keras' generators, which no file holds."""
+    return [v for v in model.variables if "seed_generator" not in v.path]
+
+
+def same(found, expected, **tolerance):
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, **tolerance or {"rtol": 0, "atol": 0})
+
+
+# Inference -------------------------------------------------------------------------------
+
+
+@every_model
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_the_keras_file_gives_back_the_model(name, dtype, tmp_path):
+    model, inputs = made(name, dtype=dtype), CASES[name].inputs(images())
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded) is type(model)
+    assert json.dumps(loaded.get_config()) == json.dumps(model.get_config())
+    same(values(kept(loaded)), values(kept(model)))
+    np.testing.assert_array_equal(loaded(inputs), model(inputs))
+
+
+CONVOLUTIONS = {"channels": 1, "filters": (2, 4), "normalization": "none", "pool_last": True}
+ELBO = {"image_size": (8, 16), "latent_dim": 2, "kl_weight": 0.5, "kl_warmup_steps": 7, "seed": 3}
+CODEBOOK = {"codes": 5, "code_dim": 3, "codebook": "ema", "start": "kmeans", "restart_below": 0.5}
+GAN = {"adversarial_loss": "hinge", "reconstruction": "l2", "reconstruction_weight": 3.0}
+ARGUMENTS = {
+    VAE: {**CONVOLUTIONS, **ELBO},
+    CVAE: {**CONVOLUTIONS, **ELBO, "num_classes": 3},
+    VQVAE: {**CONVOLUTIONS, **CODEBOOK, "commitment_weight": 0.5, "seed": 3},
+    Pix2Pix: {**GAN, "update": "simultaneous", "redraw_fakes": True, "seed": 3},
+    UNetGenerator: {
+        "filters": 2, "depth": 2, "output_channels": 1, "normalization": "none", "dropout": 0.2,
+    },
+    PatchDiscriminator: {
+        "filters": 2, "receptive_field": 16, "conditional": False, "normalization": "none",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ARGUMENTS)
+def test_every_argument_has_a_default_and_is_in_the_configuration(model):
+    networks = {"generator", "discriminator", "kwargs"}  # of Pix2Pix: in the list above
+    assert set(inspect.signature(model).parameters) - networks == set(ARGUMENTS[model])
+    for given in ({}, ARGUMENTS[model]):
+        config = model(**given).get_config()
+        assert given.items() <= config.items()
+        again = model.from_config(json.loads(json.dumps(config))).get_config()
+        assert json.dumps(again) == json.dumps(config)
+
+
+@every_model
+def test_in_a_graph_it_computes_the_same_for_any_batch(name):
+    model, inputs = made(name), CASES[name].inputs(images())
+    graph = tf.function(lambda x: model(x, training=False), input_signature=[of_any_batch(inputs)])
+    for rows in (slice(None), slice(1)):
+        some = keras.tree.map_structure(lambda x, rows=rows: x[rows], inputs)
+        np.testing.assert_allclose(graph(some), model(some), atol=1e-5)
+
+
+@every_model
+def test_an_example_gives_the_same_alone_as_among_others(name):
+    model, inputs = made(name), CASES[name].inputs(images())
+    alone = keras.tree.map_structure(lambda x: x[1:2], inputs)
+    np.testing.assert_allclose(model(alone), model(inputs)[1:2], atol=1e-5)
+
+
+@every_model
+@pytest.mark.parametrize("channels", [1, 4])
+def test_channels_are_free(name, channels):
+    model = made(name, channels=channels)
+    outputs = model(CASES[name].inputs(images(2, channels)))
+    # of the discriminator: one logit for each patch
+    expected = (2, 6, 6, 1) if name == "discriminator" else (2, 16, 16, channels)
+    assert outputs.shape == expected
+
+
+@every_model
+def test_in_bfloat16_what_is_kept_and_what_comes_out_is_float32(name):
+    model = made(name, dtype="mixed_bfloat16")
+    outputs = model(CASES[name].inputs(images()))
+    assert outputs.dtype == "float32" and np.isfinite(outputs).all()
+    kept = [v for v in model.variables if "seed" not in v.path and v.dtype != "int32"]
+    assert {v.dtype for v in kept} == {"float32"}
+    exact = made(name)(CASES[name].inputs(images()))
+    assert (outputs.numpy() != exact.numpy()).any()  # it is in use
+
+
+# Training --------------------------------------------------------------------------------
+
+
+@every_trainable_model
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_one_step_moves_every_trainable_weight_and_stays_finite(name, dtype):
+    model = compiled(name, dtype=dtype)
+    before = {v.path: v.numpy() for v in model.trainable_variables}
+    logs = model.train_step(CASES[name].batch(images()))
+    assert {(value.dtype, value.shape) for value in logs.values()} == {(tf.float32, ())}
+    assert np.isfinite(list(logs.values())).all()
+    assert all(np.isfinite(v).all() for v in values(model.variables))
+    still = [v.path for v in model.trainable_variables if (v.numpy() == before[v.path]).all()]
+    assert not still
+
+
+class Traced(NamedTuple):
+    model: keras.Model
+    step: object  # its train_step as a graph for batches of any size
+    traces: list  # one entry for each time it was traced
+    logs: dict  # of a step with three images; another with one image was made then
+
+
+@pytest.fixture(scope="module")
+def traced():
+    """(name) -> a model after two compiled steps, the second with another batch size."""
+
+    def trace(name):
+        model, traces = compiled(name, gentle()), []
+
+        def step(batch):
+            traces.append(1)
+            return model.train_step(batch)
+
+        batch = CASES[name].batch(images())
+        graph = tf.function(step, input_signature=[of_any_batch(batch)])
+        logs = graph(batch)
+        graph(CASES[name].batch(images(1)))
+        return Traced(model, graph, traces, logs)
+
+    return functools.cache(trace)
+
+
+def gentle():
+    """No Adam: its first step has the size of the rate though a gradient be mere rounding."""
+    return keras.optimizers.SGD(1e-4)
+
+
+@every_trainable_model
+def test_a_compiled_step_equals_an_eager_one_and_is_traced_once_for_any_batch(name, traced):
+    model, _, traces, found = traced(name)
+    eager = compiled(name, gentle())
+    expected = eager.train_step(CASES[name].batch(images()))
+    eager.train_step(CASES[name].batch(images(1)))
+    same([found[key] for key in expected], expected.values(), rtol=1e-4)
+    same(values(model.trainable_variables), values(eager.trainable_variables), atol=1e-4)
+    assert len(traces) == 1
+
+
+@every_trainable_model
+def test_a_loss_that_is_not_finite_stops_the_step_with_the_weights_as_they_were(name, traced):
+    model, step, *_ = traced(name)
+    before = values(model.trainable_variables)
+    bad = images()
+    bad[1, 2, 3, 0] = np.nan
+    with pytest.raises(tf.errors.InvalidArgumentError, match="'s loss or gradient"):
+        step(CASES[name].batch(bad))
+    same(values(model.trainable_variables), before)
+
+
+@every_trainable_model
+def test_xla_which_drops_that_check_is_not_chosen_for_a_gpu(name, monkeypatch):
+    device = types.SimpleNamespace(device_type="GPU")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda *kind: [device])
+    model = made(name)
+    model.compile("adam")
+    assert model.jit_compile is False
+
+
+# Training an autoencoder -----------------------------------------------------------------
+
+LOSSES = {
+    "vae": {"loss", "recon_loss", "kl_loss"},
+    "vq_vae": {"loss", "recon_loss", "codebook_loss", "commitment_loss", "perplexity"},
+}
+LOSSES |= {"cvae": LOSSES["vae"], "vq_vae_ema": LOSSES["vq_vae"]}
+SIZES = (2, 2, 1)  # of an epoch's batches
+
+
+def dataset(name, count=5):
+    return tf.data.Dataset.from_tensor_slices(CASES[name].batch(images(count))).batch(2)
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """(name) -> the model as it comes from ``compiled``; it is one object, traced once."""
+    make = functools.cache(compiled)
+
+    def reset(name):
+        model, new = make(name), compiled(name)
+        for old, first in zip(
+            kept(model) + model.optimizer.variables,
+            kept(new) + new.optimizer.variables,
+            strict=True,
+        ):
+            old.assign(first)
+        return model
+
+    return reset
+
+
+class Fitted(NamedTuple):
+    weights: list
+    moments: list
+    history: dict
+    steps: list  # each batch's logs
+    evaluated: list  # twice, after training
+
+
+@pytest.fixture(scope="module")
+def fitted(fresh):
+    """(name) -> what two epochs of fit gave, of three batches each, the last one smaller."""
+
+    def fit(name):
+        model, steps = fresh(name), []
+        record = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: steps.append(dict(logs))
+        )
+        history = model.fit(
+            dataset(name), epochs=2, shuffle=False, verbose=0, callbacks=[record],
+            validation_data=dataset(name),
+        ).history  # fmt: skip
+        evaluated = [model.evaluate(dataset(name), verbose=0, return_dict=True) for _ in range(2)]
+        moments = values(model.optimizer.variables)
+        return Fitted(values(kept(model)), moments, history, steps, evaluated)
+
+    return functools.cache(fit)
+
+
+@every_autoencoder
+def test_the_history_has_the_losses_and_their_validation_and_nothing_else(name, fitted):
+    expected = LOSSES[name] | {f"val_{key}" for key in LOSSES[name]}
+    assert set(fitted(name).history) == expected
+    assert all(set(step) == LOSSES[name] for step in fitted(name).steps)
+
+
+@every_autoencoder
+def test_an_epochs_figures_are_means_over_its_images(name, fitted):
+    for key in LOSSES[name] - {"perplexity"}:
+        for epoch in (0, 1):
+            batches = [step[key] for step in fitted(name).steps[3 * epoch : 3 * epoch + 3]]
+            found = fitted(name).history[key][epoch]
+            np.testing.assert_allclose(found, np.average(batches, weights=SIZES), rtol=1e-5)
+
+
+@every_autoencoder
+def test_the_last_validation_is_what_evaluate_finds_and_finds_again(name, fitted):
+    last = {key: fitted(name).history[f"val_{key}"][-1] for key in LOSSES[name]}
+    assert fitted(name).evaluated == [pytest.approx(last, rel=1e-6)] * 2
+
+
+@every_autoencoder
+def test_our_loop_gives_the_weights_and_the_figures_of_fit(name, fitted):
+    model, epochs = compiled(name), []
+    if "vq" in name:
+        model.start_codebook(images(2))
+    record = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: epochs.append(dict(logs))
+    )
+    train(
+        model, lambda first, last: dataset(name).repeat().skip(first).take(last - first),
+        steps_per_epoch=3, total_steps=6, callbacks=[record],
+    )  # fmt: skip
+    same(values(kept(model)), fitted(name).weights, atol=1e-6)
+    same(values(model.optimizer.variables), fitted(name).moments, rtol=1e-4, atol=1e-6)
+    for key in LOSSES[name]:
+        found = [logs[key] for logs in epochs]
+        np.testing.assert_allclose(found, fitted(name).history[key], rtol=1e-5)
+    assert [set(logs) for logs in epochs] == [LOSSES[name]] * 2
+
+
+@every_autoencoder
+def test_a_run_cut_short_goes_on_in_a_new_model_as_if_it_had_not_been(
+    name, fresh, fitted, tmp_path
+):
+    def run(model, *callbacks):
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+        model.fit(dataset(name), epochs=2, shuffle=False, verbose=0, callbacks=[backup, *callbacks])
+
+    def cut(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    whole, first, second = fitted(name), fresh(name), compiled(name, seed=8)
+    with pytest.raises(KeyboardInterrupt):
+        run(first, keras.callbacks.LambdaCallback(on_epoch_begin=cut))
+    run(second)
+    same(values(kept(second)), whole.weights, atol=1e-6)
+    same(values(second.optimizer.variables), whole.moments, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["vae", "cvae", "vq_vae"])  # k-means takes all of an array
+def test_arrays_train_as_the_dataset_does(name, fresh, fitted):
+    expected, model, batch = fitted(name), fresh(name), CASES[name].batch(images(5))
+    given = batch if isinstance(batch, tuple) else (batch,)
+    model.fit(*given, epochs=2, batch_size=2, shuffle=False, verbose=0)
+    same(values(kept(model)), expected.weights, atol=1e-6)
+
+
+@every_autoencoder
+def test_fit_comes_close_to_a_few_images(name, fresh):
+    model = fresh(name)
+    model.optimizer.learning_rate = 0.01
+    flat = np.broadcast_to(np.eye(4, 3, dtype=np.float32)[:, None, None], (4, 16, 16, 3))
+    data = tf.data.Dataset.from_tensor_slices(CASES[name].batch(flat)).batch(4)
+    before = model.evaluate(data, verbose=0, return_dict=True)["recon_loss"]
+    model.fit(data.repeat(60), shuffle=False, verbose=0)
+    after = model.evaluate(data, verbose=0, return_dict=True)["recon_loss"]
+    assert after < before / 3
+
+
+@every_autoencoder
+def test_in_float16_the_loss_is_scaled_and_the_gradient_back(name):
+    models = [
+        compiled(name, keras.optimizers.SGD(1e-3), dtype=dtype) for dtype in (None, "mixed_float16")
+    ]
+    optimizer = models[1].optimizer
+    assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    optimizer.dynamic_scale.assign(16.0)  # small enough that no gradient overflows
+    moved = []
+    for model in models:
+        before = model.decoder.output_convolution.kernel.numpy()
+        logs = model.train_step(CASES[name].batch(images()))
+        moved.append(model.decoder.output_convolution.kernel.numpy() - before)
+        assert np.isfinite(list(logs.values())).all()
+    assert {v.dtype for v in models[1].trainable_variables} == {"float32"}
+    assert int(optimizer.iterations) == 1
+    np.testing.assert_allclose(moved[1], moved[0], atol=0.05 * np.abs(moved[0]).max())
+
+
+@every_autoencoder
+def test_in_float16_a_gradient_that_overflows_is_skipped_a_loss_that_is_nan_is_not(name):
+    model = compiled(name, dtype="mixed_float16")
+    model.optimizer.dynamic_scale.assign(2.0**60)
+    before = values(model.trainable_variables)
+    model.train_step(CASES[name].batch(images()))
+    if name != "vq_vae_ema":
+        same(values(model.trainable_variables), before)
+    assert float(model.optimizer.dynamic_scale) == 2.0**59
+    with pytest.raises(tf.errors.InvalidArgumentError, match="the model's loss or gradient"):
+        model.train_step(CASES[name].batch(images() * np.nan))
+
+
+# Two replicas ----------------------------------------------------------------------------
+
+REPLICAS = """
+import contextlib, importlib.util, json, sys, warnings
+import tensorflow as tf
+cpu, = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras, numpy as np
+warnings.simplefilter("error")
+warnings.filterwarnings("ignore", "__array__")
+spec = importlib.util.spec_from_file_location("conformance", sys.argv[1])
+here = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(here)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+def run(name, scope, run_eagerly, count, **options):
+    with scope:
+        model = here.compiled(name, **options)
+        model.run_eagerly = run_eagerly
+    return model, model.fit(here.dataset(name, count), shuffle=False, verbose=0).history
+
+found = []
+for name, options in json.loads(sys.argv[2]):
+    options["normalization"] = "none"
+    eager = name in ("cvae", "vq_vae")  # the other two cover the graph
+    many, figures = run(name, strategy.scope(), eager, 4, **options)
+    one, expected = run(name, contextlib.nullcontext(), True, 4, **options)
+    pairs = zip(here.kept(many), here.kept(one))
+    differences = [np.abs(a.numpy() - b.numpy()).max() for a, b in pairs]
+    differences += [abs(figures[key][0] / expected[key][0] - 1) for key in expected]
+    found.append(float(max(differences)))
+for name in sys.argv[3:]:
+    model, figures = run(name, strategy.scope(), True, 2, normalization="batch")
+    assert np.isfinite([values[0] for values in figures.values()]).all()
+    copies = [v.value.values for v in model.trainable_variables]
+    found.append(float(max(np.abs(a.numpy() - b.numpy()).max() for a, b in copies)))
+print(json.dumps(found))
+"""
+DISTRIBUTED = [
+    ["vae", {}],
+    ["cvae", {}],
+    ["vq_vae", {}],
+    ["vq_vae_ema", {"restart_below": 2.0}],
+]
+NORMALISED = ["vae", "vq_vae"]
+
+
+@pytest.fixture(scope="module")
+def replicas():
+    """Differences found in a process that splits its processor in two before TensorFlow starts."""
+    done = subprocess.run(
+        [sys.executable, "-c", REPLICAS, __file__, json.dumps(DISTRIBUTED), *NORMALISED],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("i", range(len(DISTRIBUTED)), ids=map(str, DISTRIBUTED))
+def test_two_replicas_train_as_one_device_does_on_the_whole_batch(i, replicas):
+    assert replicas[i] < 1e-5
+
+
+@pytest.mark.parametrize("i", range(len(NORMALISED)), ids=NORMALISED)
+def test_two_replicas_with_batch_normalisation_keep_the_same_trainable_weights(i, replicas):
+    assert replicas[len(DISTRIBUTED) + i] == 0
