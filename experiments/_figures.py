@@ -92,6 +92,11 @@ def grid(*columns: np.ndarray) -> np.ndarray:
     return np.concatenate([np.concatenate(list(images), axis=0) for images in columns], axis=1)
 
 
+def rows(*kinds: np.ndarray) -> np.ndarray:
+    """One row for each kind of images, the examples side by side: uint8 [kinds * H, N * W, 3]."""
+    return np.concatenate([np.concatenate(list(images), axis=1) for images in kinds], axis=0)
+
+
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """float in [-1, 1] -> uint8."""
     return np.clip(np.rint((np.asarray(images) + 1.0) * 127.5), 0, 255).astype(np.uint8)

@@ -55,10 +55,10 @@ class LatentTask(FaceTask):
         ]
 
     def _generated_grid(self):
-        return _figures.grid(*self.generated().values())
+        return _figures.rows(*self.generated().values())
 
     def _reconstructed_grid(self):
-        return _figures.grid(*self._reconstructed().values())
+        return _figures.rows(*self._reconstructed().values())
 
     def _reconstructed(self):
         images, *labels = self.examples()

@@ -104,7 +104,7 @@ class VqVaeTask(FaceTask):
         return {"input": _figures.levels(inputs), "reconstruction": _figures.levels(outputs)}
 
     def _grid(self):
-        return _figures.grid(*self._reconstructed(self.data.val.images).values())
+        return _figures.rows(*self._reconstructed(self.data.val.images).values())
 
     def _codes(self):
         return evaluation.in_batches(self.model.encode, self.data.val.images)

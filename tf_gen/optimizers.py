@@ -50,6 +50,9 @@ def apply_finite(network, optimizer, loss, gradients, variables):
     Raises: tf.errors.InvalidArgumentError saying "the <network>'s loss or gradient" if not (a
     loss-scaling optimiser skips such gradients itself: then the loss alone is looked at).
     """
+    if not optimizer.built:
+        with tf.init_scope():  # not under the check below: many conditionals are slow to trace
+            optimizer.build(variables)
     checked = [loss]
     if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         # One sum for all: any inf or nan in the loss or in a gradient makes it not finite.

@@ -15,6 +15,13 @@ def test_a_grid_has_one_row_for_each_example():
     np.testing.assert_array_equal(grid[:8, 8:], IMAGES[2])
 
 
+def test_rows_have_the_examples_side_by_side():
+    picture = _figures.rows(IMAGES, IMAGES[::-1])
+    assert picture.shape == (16, 24, 3)
+    np.testing.assert_array_equal(picture[:8, 8:16], IMAGES[1])
+    np.testing.assert_array_equal(picture[8:, :8], IMAGES[2])
+
+
 def test_the_range_of_tanh_becomes_grey_levels():
     np.testing.assert_array_equal(_figures.to_uint8([-2.0, -1.0, 0.0, 1.0]), [0, 0, 128, 255])
 

@@ -104,8 +104,17 @@ class VectorQuantizer(keras.layers.Layer):
         return found
 
     def lookup(self, codes):
-        """int [B, ...] -> their vectors, float32 [B, ..., D]."""
-        return tf.gather(self.vectors.value, codes)
+        """Codes in 0 ... K - 1, int [B, ...] -> their vectors, float32 [B, ..., D].
+
+        Raises: tf.errors.InvalidArgumentError for others.
+        """
+        codes = tf.convert_to_tensor(codes)
+        check = tf.debugging.Assert(  # a gather on a GPU would give zeros
+            tf.reduce_all((codes >= 0) & (codes < self.codes)),
+            [f"codes must lie in 0 ... {self.codes - 1}, got", codes],
+        )
+        with tf.control_dependencies([check] if check is not None else []):
+            return tf.gather(self.vectors.value, codes)
 
     def _nearest(self, flat):
         """argmin_k |z - e_k|^2 of [N, D] -> int32 [N]; |z|^2 is the same for all k."""

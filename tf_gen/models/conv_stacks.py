@@ -1,6 +1,7 @@
 """The convolutions that the autoencoders share (the report, R1.1: encoder and decoder)."""
 
 import keras
+import numpy as np
 
 from tf_gen.errors import UserError
 from tf_gen.layers import BatchNorm
@@ -152,7 +153,7 @@ def check_choice(name, value, choices):
 
 def image_sides(image_size) -> tuple[int, int]:
     """An int, or (height, width), as (height, width)."""
-    return (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    return (int(image_size),) * 2 if np.ndim(image_size) == 0 else tuple(image_size)
 
 
 def halved(image_size, factor) -> tuple[int, int]:

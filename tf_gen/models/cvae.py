@@ -132,7 +132,7 @@ class CVAE(keras.Model):
         return tf.reshape(images, [-1, steps, *self.image_size, self.channels])
 
     def call(self, inputs, training=False):
-        images, labels = inputs
+        images, labels = images_and_labels_of(inputs)
         mean, _ = self.encode(images, labels, training=training)
         return tf.sigmoid(self._logits(mean, labels, training=training))
 

@@ -30,6 +30,8 @@ def check_labels(labels, num_classes):
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":
         raise UserError(f"labels must be integers, got {labels.dtype.name}")
+    if labels.ndim != 1:
+        raise UserError(f"labels must have the shape [B], got {_shown(labels.shape[1:])}")
     if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
         raise UserError(
             f"labels lie in {labels.min()} ... {labels.max()}, but the model has {num_classes} "
@@ -69,4 +71,6 @@ def images_of(batch):
 def images_and_labels_of(batch):
     """(images, labels) of a batch: ``(images, labels)``, or these as the first of a tuple."""
     x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    if y is None and not (isinstance(x, tuple | list) and len(x) == 2):
+        raise UserError("the model takes images and their labels: give it (images, labels)")
     return tuple(x) if y is None else (x, y)
