@@ -188,7 +188,7 @@ def test_another_identity_is_refused_with_the_fields(maps, tmp_path, capsys):
     options = {"data": str(maps), "run_dir": tmp_path, "max_steps": 1}
     assert guarded(capsys, **options)[0] == 0
     code, error = guarded(capsys, **options, seed=3, batch_size=1)
-    assert code == 2 and "seed 0 -> 3, batch_size 2 -> 1" in error
+    assert code == 2 and "batch_size 2 -> 1, seed 0 -> 3" in error
 
 
 def test_damaged_pairs_are_listed_and_can_be_skipped(maps, tmp_path, capsys):
