@@ -105,6 +105,14 @@ def facts_of(part):
     return tomllib.loads((REPORT / f"{part}.toml").read_text())
 
 
+def condition_of(cvae):
+    """What the label is beside z."""
+    *latents, none, value = cvae._joined(np.zeros((1, cvae.latent_dim)), [1])[0].numpy()
+    assert not any(latents) and none == 0
+    root = pytest.approx(np.sqrt(cvae.latent_dim))
+    return {1.0: "one-hot"}.get(value, value == root and "one-hot, at z times sqrt(latent_dim)")
+
+
 @pytest.mark.parametrize("part", AUTOENCODERS)
 def test_an_autoencoders_defaults_are_the_reports_but_for_the_deviations_listed(part):
     scripts, model_class = AUTOENCODERS[part]
@@ -113,6 +121,9 @@ def test_an_autoencoders_defaults_are_the_reports_but_for_the_deviations_listed(
         found = {f.name: f.default for f in dataclasses.fields(script.Config)}
         found["filters"] = list(model.filters)
         expected = {name: entry["value"] for name, entry in facts["hyperparameters"].items()}
+        if part == "cvae":
+            found["condition.encoding"] = condition_of(model)
+            expected["condition.encoding"] = facts["condition"]["encoding"]
         differing = {name: found[name] for name in expected if found[name] != expected[name]}
         assert differing == {d["field"]: d["ours"] for d in facts.get("deviations", [])}
 

@@ -15,7 +15,8 @@ from .inputs import check_labels, check_shape, check_values, first_batch, images
 class CVAE(keras.Model):
     """A VAE that is told the class of each image, on both sides of its latents.
 
-    The label, one-hot, is joined to the image as ``num_classes`` planes of 0 or 1, and to z.
+    The label, one-hot, is joined to the image as ``num_classes`` planes of 0 or 1, and to z,
+    there times the square root of ``latent_dim``.
 
     Args:
         num_classes: labels are integers 0 ... num_classes - 1.
@@ -150,7 +151,10 @@ class CVAE(keras.Model):
 
     def _joined(self, latents, labels):
         check_shape("latents", latents, self.latent_dim)
-        return tf.concat([tf.cast(latents, tf.float32), self._one_hot(labels)], axis=-1)
+        # As heavy as all latents together: as a mere 1 the label loses against them, and the
+        # class is left to z (docs/decisions.md).
+        label = self._one_hot(labels) * self.latent_dim**0.5
+        return tf.concat([tf.cast(latents, tf.float32), label], axis=-1)
 
     def _logits(self, latents, labels, training=False):
         return self._from_joined(self._joined(latents, labels), training=training)
