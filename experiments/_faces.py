@@ -47,6 +47,10 @@ class FaceTask:
             "train_digest": self.data.train.digest, "val_digest": self.data.val.digest,
         }  # fmt: skip
         self.epochs = config.epochs
+        self.left_out = {
+            "unreadable": len(self.data.skipped), "duplicates": len(self.data.duplicates),
+            "left_out_to_balance": self.data.left_out,
+        }  # fmt: skip
 
     def refuse_changes(self, folder: RunDir) -> None:
         """Nothing that may change can change too late."""
@@ -101,6 +105,8 @@ def load_data(config, styles, by_class) -> FaceSplits:
             "--data report: the published sets are not fetched yet; unpack your own copy and give "
             "--data its folder"
         )
+    if config.data == "synthetic" and config.crop != type(config).crop:
+        raise UserError("--crop: drawn faces have no margin; leave it out, or give --data a folder")
     print(f"data: {'drawing' if config.data == 'synthetic' else 'reading'} {config.data}")
     if config.data == "synthetic":
         return FaceSplits(*(_draw(split, styles, config.image_size) for split in SYNTHETIC))
@@ -110,6 +116,8 @@ def load_data(config, styles, by_class) -> FaceSplits:
     )  # fmt: skip
     for _, reason in data.skipped:
         print(f"skipped {reason}")
+    if data.skipped:
+        print(f"left out {len(data.skipped)} unreadable images")
     if data.duplicates:
         print(f"left out {len(data.duplicates)} exact duplicates")
     if data.left_out:

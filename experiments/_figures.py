@@ -31,7 +31,7 @@ def image_table(path: Path, rows: dict[str, np.ndarray]) -> None:
     )
     for axis, (name, images) in zip(axes[:, 0], rows.items(), strict=True):
         axis.imshow(np.concatenate(list(images), axis=1), interpolation="antialiased")
-        axis.set_ylabel(name, rotation=0, ha="right", va="center")
+        axis.set_ylabel(name, rotation=0, ha="right", va="center", parse_math=False)
         axis.set(xticks=[], yticks=[], frame_on=False)
     _save(figure, path)
 

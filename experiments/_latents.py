@@ -91,6 +91,7 @@ class LatentTask(FaceTask):
         self.export(folder)
         write_projector(folder / "logs", means, val.images, val.names)
         return {
+            **self.left_out,
             **self.validate(),
             **{f"val_{name}": value for name, value in errors.items()},
             "val_mse_mean_image": evaluation.mean_image_mse(val.images, self.data.train.images),

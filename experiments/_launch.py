@@ -78,7 +78,8 @@ def _guarded(name, run, config) -> int:
 
 
 def _complain(name, message):
-    print(f"{name}: {message}", file=sys.stderr, flush=True)
+    line = " ".join(str(message).split("\n"))  # names of files may hold anything
+    print(f"{name}: {line}", file=sys.stderr, flush=True)
 
 
 def hold_memory() -> None:

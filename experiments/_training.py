@@ -22,13 +22,14 @@ import tensorflow as tf
 from experiments._launch import DONE, Stopped, default_run_dir
 from experiments._run_readme import table, write_readme
 from tf_gen.data import steps_per_epoch
+from tf_gen.errors import UserError
 from tf_gen.training import callbacks
 from tf_gen.training.checkpoints import Checkpoints
 from tf_gen.training.loop import train
 from tf_gen.training.run_dir import RunDir, run_record
 
 NOT_IDENTITY = (  # options that may change when a run is continued
-    "data", "run_dir", "epochs", "decay_epochs", "max_steps", "vae_run",
+    "data", "run_dir", "epochs", "decay_epochs", "max_steps", "vae_run", "vae_epochs",
     "checkpoint_minutes", "checkpoint_steps", "skip_unreadable",
 )  # fmt: skip
 
@@ -48,7 +49,8 @@ def train_run(name: str, config, make_task) -> int:
         epoch_steps = steps_per_epoch(task.counts[0], config.batch_size)
         total = min(task.epochs * epoch_steps, config.max_steps or task.epochs * epoch_steps)
         if steps := _finished(folder, total):
-            print(f"{folder.path}: this run is finished ({steps} steps); raise --epochs to go on")
+            limit = "max-steps" if total < task.epochs * epoch_steps else "epochs"
+            print(f"{folder.path}: this run is finished ({steps} steps); raise --{limit} to go on")
             return DONE
 
         model, parts = task.build()
@@ -58,6 +60,10 @@ def train_run(name: str, config, make_task) -> int:
             best=task.best, by=task.by,
         )  # fmt: skip
         step = checkpoints.restore()
+        if step > total:
+            raise UserError(
+                f"{folder.path} has reached step {step}; give --epochs and --max-steps for as many"
+            )
         if continuing:
             print(f"{folder.path}: goes on from step {step} of {total}")
         if step == 0:

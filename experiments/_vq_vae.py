@@ -18,6 +18,7 @@ from tf_gen import VQVAE
 from tf_gen.data.images import to_unit_range
 from tf_gen.errors import UserError
 from tf_gen.export import export_vq_vae
+from tf_gen.models.vq_vae import START_IMAGES
 from tf_gen.optimizers import FusedAdam
 from tf_gen.training import autoencoder_evaluation as evaluation
 from tf_gen.training.callbacks import EpochSummary
@@ -43,8 +44,28 @@ class VqVaeTask(FaceTask):
     def __init__(self, config):
         self.vae = config.vae_run and load_vae(config.vae_run, config.image_size)
         super().__init__(config, ["anime"])
+        self._check_restarts()
         self.title = "VQ-VAE on faces"
         self.loading = LOADING.replace("{size}", str(config.image_size))
+
+    def _check_restarts(self):
+        config = self.config
+        side = config.image_size // (8 if config.pool_last else 4)
+        average = config.batch_size * side**2 / config.codes
+        if config.restart_below > average:
+            raise UserError(
+                f"--restart-below {config.restart_below:g}: a code gets {average:g} vectors of a "
+                "batch on average, so most would be restarted at every step; give less"
+            )
+
+    def refuse_changes(self, folder: RunDir) -> None:
+        """Raise UserError if the images that the VAE generates would become others."""
+        before, config = folder.read("config.json"), self.config
+        then = before and before["settings"].get("vae_run")
+        now = config.vae_run and str(config.vae_run.resolve())
+        if before and then != now:
+            wanted = f"give --vae-run {then}" if then else "leave --vae-run out"
+            raise UserError(f"{folder.path} was started with another VAE: {wanted}")
 
     def build(self):
         """(A compiled VQVAE, what a checkpoint of it holds)."""
@@ -68,16 +89,23 @@ class VqVaeTask(FaceTask):
         return model, {"model": model, "optimizer": model.optimizer}
 
     def start(self, folder: RunDir) -> None:
-        """Train a VAE, if none is given, and start the codebook."""
+        """Start the codebook and, if none is given, train a VAE."""
+        images = self.data.train.images
+        chosen = np.random.default_rng(self.config.seed).permutation(len(images))[:START_IMAGES]
+        try:
+            self.model.start_codebook(to_unit_range(images[chosen]))
+        except UserError as error:
+            raise UserError(
+                f"--codes {self.config.codes}: {error}, or --codebook-start uniform"
+            ) from error
         if self.vae is None:
             self._train_vae(folder / "vae", folder.path)
-        self.model.start_codebook(to_unit_range(self.data.train.images[: self.config.batch_size]))
 
     def _train_vae(self, vae_dir: Path, run_dir: Path):
         config = self.config
         same = (
             "data", "crop", "batch_size", "max_steps", "seed", "image_size", "precision",
-            "checkpoint_minutes", "skip_unreadable",
+            "checkpoint_minutes", "checkpoint_steps", "skip_unreadable",
         )  # fmt: skip
         options = VaeOptions(
             **{name: getattr(config, name) for name in same},
@@ -128,6 +156,7 @@ class VqVaeTask(FaceTask):
         mean_image = evaluation.mean_image_mse(val.images, self.data.train.images)
         usage = evaluation.code_figures(codes, self.config.codes)
         return {
+            **self.left_out,
             **found,
             "val_mse_mean_image": mean_image,
             **{f"val_{name}": value for name, value in usage.items()},

@@ -47,7 +47,8 @@ def run(config: Config) -> int:
             count = min(BATCH, config.count - first)
             for i, image in enumerate(draw(model, label, count, config.seed, first)):
                 write_png(folder / f"{first + i}.png", image)
-    print(f"{config.output}: {config.count * len(labels)} images")
+    drawn = f" of {', '.join(classes[label] for label in labels)}" if classes else ""
+    print(f"{config.output}: {config.count * len(labels)} images{drawn}")
     return DONE
 
 

@@ -34,7 +34,7 @@ class Config(FaceOptions):
     """A finished run of vae_anime or vae_cartoon whose generated images are reconstructed as
     well. Default: a VAE is trained first, on the same data, in the run folder's vae/."""
     vae_epochs: int = 10
-    """Epochs of that VAE (report)."""
+    """Epochs of that VAE (report); what is not said here it takes from vae_anime's defaults."""
 
     def check(self) -> None:
         super().check()

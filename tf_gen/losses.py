@@ -1,4 +1,4 @@
-"""Losses as pure functions of tensors; every one returns a float32 scalar.
+"""Losses as pure functions of tensors, in float32; a scalar where nothing else is said.
 
 Adversarial losses take logits (what a discriminator returns) of any shape and average over
 all of them: batch, patches and channels alike. ``sigmoid(logits)`` is the D of the formulas.

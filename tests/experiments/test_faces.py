@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -176,6 +177,36 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(faces, tmp_path, capsys):
     assert code == 2 and "latent_dim 128 -> 3" in error
 
 
+def test_a_run_that_is_further_already_is_not_recorded_as_shorter(faces, tmp_path, capsys):
+    options = {"data": source(faces, "vae_anime"), "run_dir": tmp_path}
+    assert guarded(capsys, "vae_anime", **options, max_steps=3)[0] == 0
+    (tmp_path / "metrics.json").unlink()  # as after a stop
+    code, error = guarded(capsys, "vae_anime", **options, max_steps=2)
+    assert code == 2 and "has reached step 3" in error and error.count("\n") == 1
+
+
+def test_a_run_goes_on_with_the_vae_that_it_was_started_with(faces, runs, tmp_path, capsys):
+    options = {"data": source(faces, "vq_vae_faces"), "run_dir": tmp_path}
+    given = {"vae_run": runs / "vae_anime"}
+    assert guarded(capsys, "vq_vae_faces", **options, **given, max_steps=1)[0] == 0
+    code, error = guarded(capsys, "vq_vae_faces", **options, max_steps=2)
+    assert code == 2 and f"give --vae-run {runs / 'vae_anime'}" in error
+    assert guarded(capsys, "vq_vae_faces", **options, **given, max_steps=2)[0] == 0
+
+
+def test_odd_names_of_files_and_classes_do_no_harm(faces, tmp_path, capsys):
+    folder = tmp_path / "data"
+    shutil.copytree(faces, folder)
+    (folder / "anime").rename(folder / "a$x_{$")
+    latin = os.fsdecode(b"caf\xe9.png")  # no UTF-8
+    (folder / "cartoon" / "0.png").rename(folder / "cartoon" / latin)
+    options = {"data": str(folder), "run_dir": tmp_path / "run", "max_steps": 1}
+    assert guarded(capsys, "cvae_faces", **options)[0] == 0
+    (folder / "cartoon").rename(folder / os.fsdecode(b"caf\xe9"))
+    code, error = guarded(capsys, "cvae_faces", **{**options, "run_dir": tmp_path / "other"})
+    assert code == 2 and "rename the sub-folder" in error and error.count("\n") == 1
+
+
 def test_a_signal_while_the_vae_trains_names_the_outer_run(faces, tmp_path):
     process = subprocess.Popen(
         command("vq_vae_faces", "--data", faces / "anime", "--run-dir", tmp_path,
@@ -244,10 +275,12 @@ BAD = {
     "a negative KL weight": ("vae_cartoon", {"kl_weight": -1.0}, "--kl-weight -1.0"),
     "a crop of nothing": ("vae_cartoon", {"crop": (0.0,)}, "--crop 0.0"),
     "crops for other classes": ("cvae_faces", {"crop": (1.0, 1.0, 1.0)}, "--crop"),
+    "a crop of drawn faces": ("vae_anime", {"data": "synthetic", "crop": (0.5,)}, "--crop: drawn"),
+    "restarts of all codes": ("vq_vae_faces", {"restart_below": 1.0}, "--restart-below 1: "),
     "no code": ("vq_vae_faces", {"codes": 0}, "--codes 0: must be at least 1"),
     "codes of no width": ("vq_vae_faces", {"code_dim": 0}, "--code-dim 0: must be at least 1"),
     "too many codes to start": (
-        "vq_vae_faces", {"codes": 5000, "codebook_start": "kmeans"}, "fewer codes",
+        "vq_vae_faces", {"codes": 5000, "codebook_start": "kmeans"}, "--codes 5000: ",
     ),
     "a VAE that is not there": (
         "vq_vae_faces", {"vae_run": Path("/nowhere")}, "--vae-run /nowhere: neither",

@@ -195,7 +195,7 @@ def test_equal_vectors_start_one_code_only():
     corners = np.eye(WIDTH, dtype=np.float32)
     z = np.repeat(corners, [50, 1, 1], axis=0)
     np.testing.assert_array_equal(np.sort(started(z, codes=3), axis=0), np.sort(corners, axis=0))
-    with pytest.raises(UserError, match="from 3 different vectors, it has 4: give larger batches"):
+    with pytest.raises(UserError, match="from 3 different vectors, it has 4: start it from"):
         started(z, codes=4)
 
 

@@ -128,16 +128,31 @@ def test_with_k_means_more_codes_are_used_in_the_first_epoch():
     assert used["kmeans"] > used["uniform"] + 1
 
 
-def test_k_means_starts_a_new_codebook_and_leaves_alone_one_that_has_learned(monkeypatch):
-    model, starts = small(started=False, start="kmeans"), []
-    monkeypatch.setattr(VectorQuantizer, "start_from", lambda self, z: starts.append(z.shape))
+def test_k_means_starts_a_new_codebook_and_leaves_alone_one_that_has_started(monkeypatch, tmp_path):
+    model, starts, start_from = small(started=False, start="kmeans"), [], VectorQuantizer.start_from
+
+    def noted(self, z):
+        starts.append(z.shape)
+        start_from(self, z)
+
+    monkeypatch.setattr(VectorQuantizer, "start_from", noted)
     dataset = tf.data.Dataset.from_tensor_slices(IMAGES).batch(2)
     model.fit(dataset, shuffle=False, verbose=0)
     assert starts == [(2, 4, 4, 8)]  # the first batch
+    model.compile("adam")  # a new optimiser is no new codebook
     model.fit(dataset, shuffle=False, verbose=0)
-    assert len(starts) == 1
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = small(started=False, start="kmeans")
+    other.load_weights(tmp_path / "model.weights.h5")
+    other.fit(dataset, shuffle=False, verbose=0)
     small(started=False).start_codebook(IMAGES)  # uniform
     assert len(starts) == 1
+
+
+def test_a_k_means_start_that_can_see_no_image_says_so():
+    model = small(started=False, start="kmeans")
+    with pytest.raises(UserError, match="call start_codebook first"):
+        model.fit((images for images in [IMAGES]), verbose=0)
 
 
 def test_a_model_without_an_optimiser_can_be_started_too():
@@ -169,7 +184,7 @@ def test_fit_names_what_is_wrong_with_the_first_batch(start, given, message):
 
 
 def test_too_few_different_vectors_for_k_means_are_named():
-    with pytest.raises(UserError, match="cannot start from .* different vectors, it has 8: give"):
+    with pytest.raises(UserError, match="cannot start from .* different vectors, it has 8: start"):
         small(started=False, start="kmeans").fit(np.zeros_like(IMAGES), verbose=0)
 
 

@@ -129,6 +129,9 @@ def _groups(folder: Path, by_class: bool) -> dict[str, list[str]]:
             f"{folder}: sub-folders with images ({KINDS}) in it: {', '.join(groups) or 'none'}; "
             "give --data a folder with at least two, one for each class"
         )
+    for name in groups:
+        if not name.isprintable():  # a SavedModel holds it as text
+            raise UserError(f"{folder}: rename the sub-folder {ascii(name)}: a class needs a name")
     if not groups:
         raise UserError(f"{folder}: no images ({KINDS}) in it; give --data a folder of images")
     return groups

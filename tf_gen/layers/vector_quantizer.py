@@ -80,7 +80,8 @@ class VectorQuantizer(keras.layers.Layer):
                 autocast=False, aggregation="only_first_replica",
             )  # fmt: skip
 
-        self.batches = state("batches", (), "int32")  # seen in training
+        self.started = state("started", (), "int32")  # 1 after a k-means start
+        self.batches = state("batches", (), "int32")  # that moved the averages
         self.counts = state("counts", (self.codes,))  # moving: vectors of a batch for each code
         if self.codebook == "ema":
             self.sums = state("sums", (self.codes, width))  # moving: the sum of these vectors
@@ -108,7 +109,7 @@ class VectorQuantizer(keras.layers.Layer):
 
         Raises: tf.errors.InvalidArgumentError for others.
         """
-        codes = tf.convert_to_tensor(codes)
+        codes = tf.cast(codes, tf.int32)
         check = tf.debugging.Assert(  # a gather on a GPU would give zeros
             tf.reduce_all((codes >= 0) & (codes < self.codes)),
             [f"codes must lie in 0 ... {self.codes - 1}, got", codes],
@@ -152,7 +153,7 @@ class VectorQuantizer(keras.layers.Layer):
 
     def _random_rows(self, flat):
         """[K, D]: random vectors of the batch, of all replicas: a replica gives those that it
-        has, and 0 for the others (shares are equal, as in ``example_seeds``)."""
+        has, and 0 for the others (shares must be equal, as in ``example_seeds``)."""
         replica = tf.distribute.get_replica_context()
         replicas = replica.num_replicas_in_sync if replica else 1
         index = replica.replica_id_in_sync_group if replica else 0
@@ -170,14 +171,18 @@ class VectorQuantizer(keras.layers.Layer):
 
         Raises: UserError if there are fewer different vectors than codes.
         """
+        z = tf.convert_to_tensor(z)
+        if not self.built:
+            self.build(z.shape)
         flat = tf.reshape(tf.cast(z, tf.float32), [-1, self.vectors.shape[-1]])
         order = tf.random.experimental.stateless_shuffle(flat, [self.seed, 0], alg="philox")
         different = tf.raw_ops.UniqueV2(x=order, axis=[0]).y
         if len(different) < self.codes:
             raise UserError(
                 f"the codebook cannot start from {len(different)} different vectors, it has "
-                f"{self.codes}: give larger batches or fewer codes"
+                f"{self.codes}: start it from more images, or take fewer codes"
             )
+        self.started.assign(1)
         self.vectors.assign(different[: self.codes])
         for _ in range(KMEANS_ROUNDS):
             codes = self._nearest(flat)

@@ -4,11 +4,19 @@ import keras
 import tensorflow as tf
 
 from tf_gen import losses
+from tf_gen.errors import UserError
 from tf_gen.layers import GaussianSampling, example_normal, example_seeds
 from tf_gen.optimizers import apply_finite, scale_for_gradient
 
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved, image_sides
-from .inputs import check_labels, check_shape, check_values, first_batch, images_and_labels_of
+from .inputs import (
+    check_floats,
+    check_labels,
+    check_shape,
+    check_values,
+    first_batch,
+    images_and_labels_of,
+)
 
 
 @keras.saving.register_keras_serializable("tf_gen")
@@ -95,6 +103,7 @@ class CVAE(keras.Model):
     def encode(self, images, labels, training=False):
         """Images [B, H, W, C] in [0, 1], labels int [B] -> (z_mean, z_log_var), float32 [B, D]."""
         check_shape("images", images, *self.image_size, self.channels)
+        check_floats(images)
         images = tf.convert_to_tensor(images)
         planes = tf.cast(self._one_hot(labels), images.dtype)[:, None, None, :]
         planes = tf.broadcast_to(planes, [tf.shape(images)[0], *self.image_size, self.num_classes])
@@ -141,6 +150,10 @@ class CVAE(keras.Model):
         return (input_shape[0][0], *self.image_size, self.channels)
 
     def _one_hot(self, labels):
+        labels = tf.convert_to_tensor(labels)
+        if not labels.dtype.is_integer or labels.shape.rank not in (1, None):
+            found = f"{labels.dtype.name} {labels.shape}"
+            raise UserError(f"labels must be integers of the shape [B], got {found}")
         labels = tf.cast(labels, tf.int32)
         check = tf.debugging.Assert(
             tf.reduce_all((labels >= 0) & (labels < self.num_classes)),
@@ -165,11 +178,11 @@ class CVAE(keras.Model):
 
     # Training ------------------------------------------------------------------------------
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x=None, y=None, *args, **kwargs):
         """Keras' ``fit``. Raises: UserError if the first batch does not suit (``check_batch``)."""
         if batch := first_batch(x, y):
             self.check_batch(batch)
-        return super().fit(x, y, **kwargs)
+        return super().fit(x, y, *args, **kwargs)
 
     def check_batch(self, batch):
         """Raise UserError if images are no floats in [0, 1], of another size, or labels are out
@@ -182,8 +195,8 @@ class CVAE(keras.Model):
     def train_step(self, batch):
         """One step; returns this batch's losses as a dict, the metrics hold the epoch's.
 
-        Raises: tf.errors.InvalidArgumentError, the weights as they were, if the loss or a
-        gradient is not finite.
+        Raises: tf.errors.InvalidArgumentError, the trainable weights as they were (averages have
+        moved), if the loss or a gradient is not finite.
         """
         step = self.optimizer.iterations
         with tf.GradientTape() as tape:

@@ -14,6 +14,8 @@ ADVICE = {
 
 def check_values(images, low, high):
     """Raise UserError if images are no floats in [low, high], the most common mistake."""
+    if not np.size(images):
+        raise UserError("the first batch has no images")
     least, most = float(np.min(images)), float(np.max(images))
     kind = tf.as_dtype(images.dtype)
     if np.isnan(least):
@@ -22,6 +24,15 @@ def check_values(images, low, high):
         raise UserError(
             f"the first batch's values ({kind.name}) lie in [{least:.3g}, {most:.3g}], but "
             f"the model takes floats in [{low:g}, {high:g}]: {ADVICE[low, high]}"
+        )
+
+
+def check_floats(images):
+    """Raise UserError for images of integers, which no layer takes."""
+    if tf.as_dtype(images.dtype).is_integer:
+        raise UserError(
+            f"images must be floats in [0, 1], got {tf.as_dtype(images.dtype).name}: "
+            f"{ADVICE[0.0, 1.0]}"
         )
 
 
@@ -57,6 +68,8 @@ def first_batch(x, y=None):
     """The first batch of what ``fit`` is given, as a tuple; None where looking would cost it."""
     if isinstance(x, tf.data.Dataset):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(next(iter(x), (None,)))
+    elif isinstance(x, keras.utils.PyDataset):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(x[0])
     parts = [
         part for part in (*(x if isinstance(x, tuple | list) else (x,)), y) if part is not None
     ]

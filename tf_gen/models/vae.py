@@ -8,7 +8,7 @@ from tf_gen.layers import GaussianSampling, example_normal, example_seeds
 from tf_gen.optimizers import apply_finite, scale_for_gradient
 
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved, image_sides
-from .inputs import check_shape, check_values, first_batch, images_of
+from .inputs import check_floats, check_shape, check_values, first_batch, images_of
 
 
 @keras.saving.register_keras_serializable("tf_gen")
@@ -32,7 +32,8 @@ class VAE(keras.Model):
     - ``loss``: ``recon_loss + kl_weight * kl_loss``;
 
     each *averaged* over the images alone. z is drawn once for each image, in ``evaluate`` too
-    (there with the same noise every time, and the full ``kl_weight``).
+    (there with the same noise every time, by an image's place in its batch, and the full
+    ``kl_weight``). ``compile`` takes the optimiser: these losses are the model's own.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class VAE(keras.Model):
     def encode(self, images, training=False):
         """Images [B, H, W, C] in [0, 1] -> (z_mean, z_log_var), float32 [B, D] each."""
         check_shape("images", images, *self.image_size, self.channels)
+        check_floats(images)
         x = self.flatten(self.encoder(images, training=training))
         return self.mean_head(x), self.log_var_head(x)
 
@@ -143,11 +145,11 @@ class VAE(keras.Model):
 
     # Training ------------------------------------------------------------------------------
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x=None, y=None, *args, **kwargs):
         """Keras' ``fit``. Raises: UserError if the first batch does not suit (``check_batch``)."""
         if batch := first_batch(x):
             self.check_batch(batch)
-        return super().fit(x, y, **kwargs)
+        return super().fit(x, y, *args, **kwargs)
 
     def check_batch(self, batch):
         """Raise UserError if images are no floats in [0, 1] or of another size."""
@@ -158,8 +160,8 @@ class VAE(keras.Model):
     def train_step(self, batch):
         """One step; returns this batch's losses as a dict, the metrics hold the epoch's.
 
-        Raises: tf.errors.InvalidArgumentError, the weights as they were, if the loss or a
-        gradient is not finite.
+        Raises: tf.errors.InvalidArgumentError, the trainable weights as they were (averages have
+        moved), if the loss or a gradient is not finite.
         """
         images = images_of(batch)
         step = self.optimizer.iterations

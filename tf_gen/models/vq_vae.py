@@ -3,12 +3,13 @@
 import keras
 import tensorflow as tf
 
+from tf_gen.errors import UserError
 from tf_gen.layers import VectorQuantizer
 from tf_gen.metrics import CodePerplexity, perplexity
 from tf_gen.optimizers import apply_finite, scale_for_gradient
 
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved
-from .inputs import check_shape, check_values, first_batch, images_of
+from .inputs import check_floats, check_shape, check_values, first_batch, images_of
 
 START_IMAGES = 64  # enough for k-means: 16,384 vectors of 64 x 64 images
 
@@ -29,7 +30,8 @@ class VQVAE(keras.Model):
         codebook, start, restart_below, seed: see ``VectorQuantizer``.
 
     ``fit`` takes batches of images, float32 [B, H, W, C] in [0, 1]; ``call`` and ``predict``
-    give their reconstructions. Each loss is *averaged* over all elements and images:
+    give their reconstructions; ``compile`` takes the optimiser, the losses are the model's own.
+    Each loss is *averaged* over all elements and images:
 
     - ``recon_loss``: the squared error, over pixels and channels;
     - ``codebook_loss``: ``(sg[z] - e)^2`` and ``commitment_loss``: ``(z - sg[e])^2``, over
@@ -76,7 +78,7 @@ class VQVAE(keras.Model):
         }  # fmt: skip
         self.encoder = ConvEncoder(**stack, name="encoder")
         self.projection = None
-        if code_dim:
+        if code_dim is not None:
             self.projection = keras.layers.Conv2D(
                 code_dim, 1, dtype=self.dtype_policy, name="projection"
             )
@@ -99,7 +101,7 @@ class VQVAE(keras.Model):
         self.encoder.build((None, None, None, self.channels))
         if self.projection:
             self.projection.build((None, None, None, self.filters[-1]))
-        vectors = (None, None, None, self.code_dim or self.filters[-1])
+        vectors = (None, None, None, self.filters[-1] if self.code_dim is None else self.code_dim)
         self.quantizer.build(vectors)
         self.decoder.build(vectors)
 
@@ -132,12 +134,13 @@ class VQVAE(keras.Model):
 
     def _vectors(self, images, training=False):
         self._check_shape(images)
+        check_floats(images)
         x = self.encoder(images, training=training)  # [B, h, w, 64]
         return self.projection(x) if self.projection else x
 
     # Training ------------------------------------------------------------------------------
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x=None, y=None, *args, **kwargs):
         """Keras' ``fit``; a k-means start looks at the first images of the first batch.
 
         Raises: UserError if the first batch does not suit (``check_batch``).
@@ -145,7 +148,9 @@ class VQVAE(keras.Model):
         if batch := first_batch(x):
             self.check_batch(batch)
             self.start_codebook(images_of(batch))
-        return super().fit(x, y, **kwargs)
+        elif self.start == "kmeans" and not self.quantizer.started.value.numpy():
+            raise UserError("a k-means start needs images to look at: call start_codebook first")
+        return super().fit(x, y, *args, **kwargs)
 
     def check_batch(self, batch):
         """Raise UserError if images are no floats in [0, 1], or cannot be halved."""
@@ -155,19 +160,18 @@ class VQVAE(keras.Model):
 
     def start_codebook(self, images):
         """Start the codebook by k-means on what the encoder makes of images (the first 64), if
-        that is what it starts by and no step has been made."""
-        optimizer = getattr(self, "optimizer", None)  # compile makes it
-        # not int(iterations): a variable of tf.distribute has no __int__
-        fresh = optimizer is None or not optimizer.iterations.value.numpy()
-        if self.start == "kmeans" and fresh:
+        that is what it starts by and it has not started yet. Normalisation's averages move once.
+        """
+        # not int(started): a variable of tf.distribute has no __int__
+        if self.start == "kmeans" and not self.quantizer.started.value.numpy():
             images = tf.convert_to_tensor(images[:START_IMAGES])
             self.quantizer.start_from(self._vectors(images, training=True))
 
     def train_step(self, batch):
         """One step; returns this batch's losses as a dict, the metrics hold the epoch's.
 
-        Raises: tf.errors.InvalidArgumentError, the weights as they were, if the loss or a
-        gradient is not finite.
+        Raises: tf.errors.InvalidArgumentError, the trainable weights as they were (averages have
+        moved), if the loss or a gradient is not finite.
         """
         images = images_of(batch)
         with tf.GradientTape() as tape:

@@ -104,7 +104,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         value = (logs or {}).get(self.by)
-        if value is None or value >= self._best_so_far():
+        if value is None or not value < self._best_so_far():  # nan is not the best
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.folder / "new.weights.h5"

@@ -1,5 +1,6 @@
 """Latents and thumbnails for TensorBoard's projector."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,8 @@ def write_projector(folder, latents, images, names) -> None:
 
 
 def _one_line(name: str) -> str:
-    return " ".join(name.split()) or "-"
+    text = os.fsencode(name).decode("utf-8", "replace")  # names of files need not be UTF-8
+    return " ".join(text.split()) or "-"
 
 
 def _sprite(images) -> np.ndarray:
