@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from experiments import _figures
+from experiments._training import dtype_policy
 from tf_gen.data import Faces, FaceSplits, draw_faces, image_batches, load_faces, steps_per_epoch
 from tf_gen.data.images import to_unit_range
 from tf_gen.errors import UserError
+from tf_gen.optimizers import FusedAdam
 from tf_gen.training import callbacks
 from tf_gen.training.run_dir import RunDir
 
@@ -51,6 +54,21 @@ class FaceTask:
             "unreadable": len(self.data.skipped), "duplicates": len(self.data.duplicates),
             "left_out_to_balance": self.data.left_out,
         }  # fmt: skip
+
+    def compiled(self, model_class, **own):
+        """(A compiled model with the options that all share, what a checkpoint of it holds)."""
+        config = self.config
+        keras.utils.set_random_seed(config.seed)
+        self.model = self.best = model = model_class(
+            normalization=config.normalization,
+            pool_last=config.pool_last,
+            seed=config.seed,
+            dtype=dtype_policy(config.precision),
+            **own,
+        )
+        model.compile(FusedAdam(config.learning_rate))
+        model.optimizer.build(model.trainable_variables)
+        return model, {"model": model, "optimizer": model.optimizer}
 
     def refuse_changes(self, folder: RunDir) -> None:
         """Nothing that may change can change too late."""

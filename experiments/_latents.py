@@ -1,13 +1,11 @@
 """What the VAE's and the conditional VAE's tasks share."""
 
-import keras
 import tensorflow as tf
 
 from experiments import _figures
 from experiments._faces import FaceTask
-from experiments._training import dtype_policy, image_summary
+from experiments._training import image_summary
 from tf_gen.data.images import to_unit_range
-from tf_gen.optimizers import FusedAdam
 from tf_gen.training import autoencoder_evaluation as evaluation
 from tf_gen.training.callbacks import EpochSummary
 from tf_gen.training.projector import write_projector
@@ -30,21 +28,14 @@ class LatentTask(FaceTask):
     def compiled(self, model_class, **own):
         """(A compiled model with the configuration's options, what a checkpoint of it holds)."""
         config = self.config
-        keras.utils.set_random_seed(config.seed)
-        self.model = self.best = model = model_class(
+        return super().compiled(
+            model_class,
             image_size=config.image_size,
             latent_dim=config.latent_dim,
-            normalization=config.normalization,
-            pool_last=config.pool_last,
             kl_weight=config.kl_weight,
             kl_warmup_steps=config.kl_warmup_steps,
-            seed=config.seed,
-            dtype=dtype_policy(config.precision),
             **own,
         )
-        model.compile(FusedAdam(config.learning_rate))
-        model.optimizer.build(model.trainable_variables)
-        return model, {"model": model, "optimizer": model.optimizer}
 
     def watchers(self, scalars):
         """Pictures and KL by latent in TensorBoard."""

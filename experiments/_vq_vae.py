@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,14 +11,13 @@ from experiments._latents import GENERATED
 from experiments._launch import Stopped
 from experiments._options import VaeOptions
 from experiments._saved_model import load_saved_model
-from experiments._training import dtype_policy, image_summary, train_run
+from experiments._training import image_summary, train_run
 from experiments._vae import VaeTask
 from tf_gen import VQVAE
 from tf_gen.data.images import to_unit_range
 from tf_gen.errors import UserError
 from tf_gen.export import export_vq_vae
 from tf_gen.models.vq_vae import START_IMAGES
-from tf_gen.optimizers import FusedAdam
 from tf_gen.training import autoencoder_evaluation as evaluation
 from tf_gen.training.callbacks import EpochSummary
 from tf_gen.training.run_dir import RunDir
@@ -70,23 +68,16 @@ class VqVaeTask(FaceTask):
     def build(self):
         """(A compiled VQVAE, what a checkpoint of it holds)."""
         config = self.config
-        keras.utils.set_random_seed(config.seed)
-        self.model = self.best = model = VQVAE(
+        return self.compiled(
+            VQVAE,
             codes=config.codes,
             code_dim=config.code_dim,
-            normalization=config.normalization,
-            pool_last=config.pool_last,
             commitment_weight=config.commitment_weight,
             codebook=config.codebook,
             start=config.codebook_start,
             restart_below=config.restart_below,
-            seed=config.seed,
-            dtype=dtype_policy(config.precision),
             name="vq_vae",
         )
-        model.compile(FusedAdam(config.learning_rate))
-        model.optimizer.build(model.trainable_variables)
-        return model, {"model": model, "optimizer": model.optimizer}
 
     def start(self, folder: RunDir) -> None:
         """Start the codebook and, if none is given, train a VAE."""
