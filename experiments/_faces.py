@@ -1,25 +1,35 @@
 """What the tasks on faces share: the data, and figures of the loss."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from experiments import _figures
+from experiments._data import cache_of, face_files, say_unused, source_of, told
 from experiments._training import dtype_policy
-from tf_gen.data import Faces, FaceSplits, draw_faces, image_batches, load_faces, steps_per_epoch
-from tf_gen.data.images import to_unit_range
+from tf_gen.data import (
+    Faces,
+    FaceSplits,
+    draw_faces,
+    image_batches,
+    load_faces,
+    ordered_batches,
+    steps_per_epoch,
+)
+from tf_gen.data.published import ANIME_FACES, CARTOON_FACES, compare
 from tf_gen.errors import UserError
 from tf_gen.optimizers import FusedAdam
 from tf_gen.training import callbacks
 from tf_gen.training.run_dir import RunDir
 
 SYNTHETIC = {"train": 2000, "val": 240}  # faces drawn of each style
+PUBLISHED = {"anime": ANIME_FACES, "cartoon": CARTOON_FACES}
 SAMPLES = 5  # images of the data set shown (the report)
 SHOWN = 8  # images in each other row (the report)
 FIRST_LINES = """```python
-import tensorflow as tf
 
 model = tf.saved_model.load("saved_model")
 """
@@ -36,10 +46,10 @@ class FaceTask:
     by = "val_loss"
     curves: dict[str, list[str]]  # title -> logs
 
-    def __init__(self, config, styles, by_class=False, data=None):
+    def __init__(self, config, styles, by_class=False, loaded=None):
         self.config = config
-        self.data = data or load_data(config, styles, by_class)
-        self.source = "synthetic" if config.data == "synthetic" else "folder"
+        self.loaded = loaded or load_data(config, styles, by_class)
+        self.data, self.source, self.note, self.files = self.loaded
         self.counts = (len(self.data.train), len(self.data.val))
         if self.counts[0] < config.batch_size:
             raise UserError(
@@ -52,7 +62,7 @@ class FaceTask:
         self.epochs = config.epochs
         self.left_out = {
             "unreadable": len(self.data.skipped), "duplicates": len(self.data.duplicates),
-            "left_out_to_balance": self.data.left_out,
+            "left_out_to_balance": len(self.data.left_out),
         }  # fmt: skip
 
     def compiled(self, model_class, **own):
@@ -87,12 +97,8 @@ class FaceTask:
     def validate(self) -> dict[str, float]:
         """The model's own metrics on all validation images."""
         val = self.data.val
-        arrays = (val.images, val.labels) if val.classes else val.images
-        batches = tf.data.Dataset.from_tensor_slices(arrays).batch(self.config.batch_size)
-        if val.classes:
-            batches = batches.map(lambda images, labels: (to_unit_range(images), labels))
-        else:
-            batches = batches.map(to_unit_range)
+        labels = val.labels if val.classes else None
+        batches = ordered_batches(val.images, labels, self.config.batch_size)
         found = self.model.evaluate(batches, verbose=0, return_dict=True)
         return {f"val_{name}": value for name, value in found.items()}
 
@@ -116,31 +122,39 @@ class FaceTask:
         )
 
 
-def load_data(config, styles, by_class) -> FaceSplits:
+class Loaded(NamedTuple):
+    """Data, and what is said of it."""
+
+    data: FaceSplits
+    source: str  # data_source of metrics.json
+    note: str = ""  # on how it differs from the published set
+    files: Sequence[tuple[str, str, str]] = ()  # of experiments._data
+
+
+def load_data(config, styles, by_class) -> Loaded:
     """Draw or read the faces that the configuration names."""
-    if config.data == "report":
-        raise UserError(
-            "--data report: the published sets are not fetched yet; unpack your own copy and give "
-            "--data its folder"
-        )
     if config.data == "synthetic" and config.crop != type(config).crop:
         raise UserError("--crop: drawn faces have no margin; leave it out, or give --data a folder")
     print(f"data: {'drawing' if config.data == 'synthetic' else 'reading'} {config.data}")
     if config.data == "synthetic":
-        return FaceSplits(*(_draw(split, styles, config.image_size) for split in SYNTHETIC))
+        splits = (_draw(split, styles, config.image_size) for split in SYNTHETIC)
+        return Loaded(FaceSplits(*splits), "synthetic")
+    sets = {style: PUBLISHED[style] for style in styles}
+    source = source_of(config, sets)
     data = load_faces(
-        config.data, config.image_size, by_class=by_class, crop=config.crop,
-        skip_unreadable=config.skip_unreadable,
+        source, config.image_size, by_class=by_class, crop=config.crop,
+        skip_unreadable=config.skip_unreadable, cache=cache_of(config),
     )  # fmt: skip
-    for _, reason in data.skipped:
-        print(f"skipped {reason}")
-    if data.skipped:
-        print(f"left out {len(data.skipped)} unreadable images")
-    if data.duplicates:
-        print(f"left out {len(data.duplicates)} exact duplicates")
-    if data.left_out:
-        print(f"left out {data.left_out} images to balance the classes")
-    return data
+    files = face_files(source, data)
+    say_unused(files)
+    if config.data != "report":
+        return Loaded(data, "folder", files=files)
+    return Loaded(data, *told(_compared(source, sets)), files)
+
+
+def _compared(source, sets):
+    sources = source.sources if len(sets) > 1 else dict.fromkeys(sets, source)
+    return [compare(one, {"": len(sources[name].names)}, {}) for name, one in sets.items()]
 
 
 def _draw(split: str, styles, size: int) -> Faces:

@@ -44,6 +44,17 @@ def bars(path: Path, values: np.ndarray, title: str, axes: tuple[str, str]) -> N
     _save(figure, path)
 
 
+def named_bars(path: Path, values: dict[str, float], title: str) -> None:
+    """One bar for each name."""
+    figure, axis = pyplot.subplots(figsize=(6.4, 0.7 * len(values) + 1.0))
+    drawn = axis.barh(list(values), list(values.values()))
+    axis.bar_label(drawn, fmt="%.4g", padding=3)
+    axis.set(title=title)
+    axis.invert_yaxis()
+    axis.margins(x=0.15)
+    _save(figure, path)
+
+
 def curves(
     path: Path, rows: list[dict], groups: dict[str, list[str]], steps_per_epoch: int, epochs=()
 ):

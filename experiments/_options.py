@@ -12,7 +12,10 @@ class TrainingOptions:
     """Options of every training command, in the order of ``--help``."""
 
     data: str = "synthetic"
-    """synthetic (drawn by the package, no download), or a folder."""
+    """synthetic (drawn by the package, no download), report (the published set), or a folder."""
+    data_dir: Path | None = None
+    """For report: where downloads go, and where your own archives or unpacked folders lie.
+    Default: that of TensorFlow Datasets, ~/tensorflow_datasets."""
     run_dir: Path | None = None
     """Where the run lives; one that is there is continued. Default: runs/<command>/<time>."""
     epochs: int = 10
@@ -31,6 +34,9 @@ class TrainingOptions:
     """A checkpoint at least this often."""
     checkpoint_steps: int | None = None
     """A checkpoint every so many steps besides."""
+    cache_gib: float | None = None
+    """Memory for decoded images; those beyond it are kept in a file beside the data. Default: a
+    quarter of the memory that is free."""
     skip_unreadable: bool = False
     """Go on without files that cannot be read, counted and listed, instead of refusing."""
 
@@ -41,6 +47,8 @@ class TrainingOptions:
         check_range("learning-rate", self.learning_rate, 0.0, open_low=True)
         check_range("seed", self.seed, 0, 2**31 - 2)
         check_range("checkpoint-minutes", self.checkpoint_minutes, 0.0, open_low=True)
+        if self.cache_gib is not None:
+            check_range("cache-gib", self.cache_gib, 0.0)
         for field in ("max_steps", "checkpoint_steps"):
             if getattr(self, field) is not None:
                 check_range(field.replace("_", "-"), getattr(self, field), 1)
@@ -51,10 +59,10 @@ class FaceOptions(TrainingOptions):
     """Options of the commands that train an autoencoder on faces."""
 
     data: str = "synthetic"
-    """synthetic (faces drawn by the package, no download), or a folder of images, flat or
-    nested; a tenth of them, chosen by content, is held out for validation."""
+    """synthetic (faces drawn by the package, no download), report (the published set), or a folder
+    of images, flat or nested; a tenth of them, chosen by content, is held out for validation."""
     crop: tuple[float, ...] = (1.0,)
-    """Share of width and height that is kept of a folder's images, from the centre."""
+    """Share of width and height that is kept of images that are read, from the centre."""
     image_size: int = 64
     """Height and width (ours); a multiple of 4, or of 8 with pool-last."""
     pool_last: bool = False

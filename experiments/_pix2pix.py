@@ -2,17 +2,20 @@
 
 import dataclasses
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from experiments import _figures
+from experiments._data import cache_of, pair_files, say_unused, source_of, told
 from experiments._training import dtype_policy, image_summary
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.data import Pairs, draw_pairs, load_pairs, steps_per_epoch, training_batches
 from tf_gen.data.images import to_tanh_range
-from tf_gen.data.reading import Unreadable
+from tf_gen.data.published import MAPS, compare
+from tf_gen.data.sources import Unreadable
 from tf_gen.errors import UserError
 from tf_gen.export import export_pix2pix
 from tf_gen.optimizers import FusedAdam
@@ -51,7 +54,7 @@ class Pix2PixTask:
         self.config = config
         self.depth = unet_depth(config.image_size)
         self.data = load_data(config)
-        self.source = self.data.source
+        self.source, self.note, self.files = self.data.source, self.data.note, self.data.files
         self.counts = (len(self.data.train), len(self.data.val))
         self.digests = {
             "train_digest": self.data.train.digest, "val_digest": self.data.val.digest,
@@ -207,46 +210,48 @@ class Data:
     val_targets: np.ndarray
     train: Pairs
     val: Pairs
-    source: str
+    source: str  # data_source of metrics.json
+    note: str = ""  # on how it differs from the published set
+    files: Sequence[tuple[str, str, str]] = ()  # of experiments._data
 
 
 def load_data(config) -> Data:
     """Draw or read the pairs that the configuration names."""
     sizes = {"train": round(config.image_size * JITTER), "val": config.image_size}
-    if config.data == "report":
-        raise UserError(
-            "--data report: the published set is not fetched yet; unpack its maps.tar.gz "
-            "(README says where it is) and give --data the folder maps"
-        )
     print(f"data: {'drawing' if config.data == 'synthetic' else 'reading'} {config.data}")
     if config.data == "synthetic":
-        train, val = (_draw(split, size) for split, size in sizes.items())
+        splits, about = {split: _draw(split, size) for split, size in sizes.items()}, ["synthetic"]
     else:
-        train, val = _read(config, sizes)
-    for pairs in (train, val):
-        for _, reason in pairs.skipped:
-            print(f"skipped {reason}")
-    print(f"data: {len(train)} training and {len(val)} validation pairs")
+        source = source_of(config, {"maps": MAPS})
+        splits = _read(source, config, sizes)
+        files = pair_files(source, splits)
+        say_unused(files)
+        about = ["folder", "", files]
+        if config.data == "report":
+            counts = {split: len(pairs) for split, pairs in splits.items()}
+            digests = {split: pairs.digest for split, pairs in splits.items()}
+            about[:2] = told([compare(MAPS, counts, digests)])
+    train, val = splits["train"], splits["val"]
     return Data(
-        *train.towards(config.direction),
-        *val.towards(config.direction),
-        train,
-        val,
-        source="synthetic" if config.data == "synthetic" else "folder",
+        *train.towards(config.direction), *val.towards(config.direction), train, val, *about
     )
 
 
-def _read(config, sizes) -> list[Pairs]:
-    """Both splits of the folder; what is unreadable in either is told in one error."""
-    found, bad = {}, []
+def _read(source, config, sizes) -> dict[str, Pairs]:
+    """Both splits; what is unreadable in either is told in one error."""
+    found, bad, cache = {}, [], cache_of(config)
     for split in ("val", "train"):  # the smaller first: a missing one is told at once
         try:
-            found[split] = load_pairs(config.data, split, sizes[split], config.skip_unreadable)
+            # the contract's figures are of validation images that were decoded in full
+            found[split] = load_pairs(
+                source, split, sizes[split], config.skip_unreadable,
+                cache=cache, in_full=split == "val",
+            )  # fmt: skip
         except Unreadable as error:
             bad.append(str(error))
     if bad:
         raise UserError("; ".join(bad))
-    return [found["train"], found["val"]]
+    return {split: found[split] for split in sizes}
 
 
 def _draw(split, size) -> Pairs:

@@ -3,10 +3,12 @@
 from tf_gen.training.run_dir import RunDir
 
 
-def write_readme(folder: RunDir, title: str, loading: str) -> None:
+def write_readme(folder: RunDir, title: str, loading: str, about_files: list[str]) -> None:
     """Write README.md from config.json, metrics.json and the figures that are there.
 
-    Args: loading: Markdown on how to load the model; ``{path}`` stands for the run folder.
+    Args:
+        loading: Markdown on how to load the model; ``{path}`` stands for the run folder.
+        about_files: lines of Markdown on the files that were read.
     """
     config, metrics = folder.read("config.json"), folder.read("metrics.json")
     fields = {**config["identity"], **config["settings"]}
@@ -19,6 +21,8 @@ def write_readme(folder: RunDir, title: str, loading: str) -> None:
         f"({metrics['epochs']:g} epochs). The figures are of the last step's weights; validation "
         "images are in [0, 1].",
         "",
+        *([f"{inline(metrics['data_note'])}.", ""] if "data_note" in metrics else []),
+        *about_files,
         *table("figure", {k: v for k, v in metrics.items() if isinstance(v, float)}),
         "## The model",
         "",
@@ -32,7 +36,14 @@ def write_readme(folder: RunDir, title: str, loading: str) -> None:
         "",
         *table("field", {**fields, **config["versions"]}),
     ]
-    (folder / "README.md").write_text("\n".join(lines))
+    text = "\n".join(lines)
+    (folder / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def inline(text: str) -> str:
+    """Any text, such as a file's name, as part of one line that every terminal can show."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+    return shown.replace("`", "'")
 
 
 def table(heading: str, values: dict) -> list[str]:

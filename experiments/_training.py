@@ -2,8 +2,9 @@
 
 What differs from model to model is a *task*, an object with
 
-- ``source`` (``synthetic`` or ``folder``), ``counts`` (of training and validation examples),
-  ``digests``: set when it is made, which reads or draws its data;
+- ``source`` (``synthetic``, ``folder`` ...) and ``note`` on it, ``counts`` (of training and
+  validation examples), ``digests``, ``files`` (of ``_data``; () if drawn): set when it is made,
+  which reads or draws its data;
 - ``epochs``, ``title``, ``loading`` (how the run's README says to load the model);
 - ``refuse_changes(folder)``: raises UserError where an option may no longer change;
 - ``build() -> (model, parts)``: compiled and built, and what a checkpoint holds;
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from experiments._data import check_data_dir, files_summary, write_files
 from experiments._launch import DONE, Stopped, default_run_dir
 from experiments._run_readme import table, write_readme
 from tf_gen.data import steps_per_epoch
@@ -29,8 +31,8 @@ from tf_gen.training.loop import train
 from tf_gen.training.run_dir import RunDir, run_record
 
 NOT_IDENTITY = (  # options that may change when a run is continued
-    "data", "run_dir", "epochs", "decay_epochs", "max_steps", "vae_run", "vae_epochs",
-    "checkpoint_minutes", "checkpoint_steps", "skip_unreadable",
+    "data", "data_dir", "cache_gib", "run_dir", "epochs", "decay_epochs", "max_steps", "vae_run",
+    "vae_epochs", "checkpoint_minutes", "checkpoint_steps", "skip_unreadable",
 )  # fmt: skip
 
 
@@ -39,6 +41,7 @@ def train_run(name: str, config, make_task) -> int:
 
     Args: make_task: config -> a task as above.
     """
+    check_data_dir(config)
     with RunDir(config.run_dir or default_run_dir(name)) as folder:
         print(f"run folder: {folder.path}")
         task = make_task(config)
@@ -69,6 +72,8 @@ def train_run(name: str, config, make_task) -> int:
         if step == 0:
             task.start(folder)
         folder.write("config.json", record)
+        if task.files:
+            write_files(folder / "data.csv", task.files)
         if stopped := _train(config, folder, task, model, checkpoints, step, total, epoch_steps):
             raise Stopped(stopped, folder.path)
         print("measuring, drawing and exporting")
@@ -84,6 +89,8 @@ def _fields(config, task) -> tuple[dict, dict]:
         for name, value in dataclasses.asdict(config).items()
     }
     settings = {name: fields.pop(name) for name in NOT_IDENTITY if name in fields}
+    if task.note:
+        settings["data_note"] = task.note
     return fields | task.digests, settings
 
 
@@ -129,6 +136,7 @@ def _finish(config, folder, task, checkpoints, total, epoch_steps):
         "metrics.json",
         {
             "data_source": task.source,
+            **({"data_note": task.note} if task.note else {}),
             "train_examples": task.counts[0],
             "val_examples": task.counts[1],
             "epochs": total / epoch_steps,
@@ -138,7 +146,8 @@ def _finish(config, folder, task, checkpoints, total, epoch_steps):
             "images_per_second": config.batch_size / seconds,
         },
     )
-    write_readme(folder, task.title, task.loading)
+    about_files = files_summary(task.files) if task.files else []
+    write_readme(folder, task.title, task.loading, about_files)
 
 
 def image_summary(name, draw):

@@ -21,8 +21,8 @@ From this repository: `python -m experiments.sample --model {{path}} --count 16 
 class VaeTask(LatentTask):
     """A VAE on one set of faces."""
 
-    def __init__(self, config, style, data=None):
-        super().__init__(config, [style], data=data)
+    def __init__(self, config, style, loaded=None):
+        super().__init__(config, [style], loaded=loaded)
         self.val_arrays = (self.data.val.images,)
         self.title = f"VAE on {style} faces"
         self.loading = LOADING.replace("{size}", str(config.image_size))

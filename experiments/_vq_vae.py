@@ -95,8 +95,8 @@ class VqVaeTask(FaceTask):
     def _train_vae(self, vae_dir: Path, run_dir: Path):
         config = self.config
         same = (
-            "data", "crop", "batch_size", "max_steps", "seed", "image_size", "precision",
-            "checkpoint_minutes", "checkpoint_steps", "skip_unreadable",
+            "data", "data_dir", "cache_gib", "crop", "batch_size", "max_steps", "seed",
+            "image_size", "precision", "checkpoint_minutes", "checkpoint_steps", "skip_unreadable",
         )  # fmt: skip
         options = VaeOptions(
             **{name: getattr(config, name) for name in same},
@@ -104,7 +104,9 @@ class VqVaeTask(FaceTask):
         )  # fmt: skip
         print("no --vae-run: a VAE is trained first")
         try:
-            train_run(f"{NAME}/vae", options, lambda options: VaeTask(options, "anime", self.data))
+            train_run(
+                f"{NAME}/vae", options, lambda options: VaeTask(options, "anime", self.loaded)
+            )
         except Stopped as stop:  # the way on is the same command with its own run folder
             raise Stopped(stop.number, run_dir) from stop
 

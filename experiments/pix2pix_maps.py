@@ -15,8 +15,9 @@ class Config(TrainingOptions):
     """Every option; "report" or "ours" says where a default comes from."""
 
     data: str = "synthetic"
-    """synthetic (drawn by the package, no download), or a folder that holds train/ and val/ of
-    side-by-side pairs, or trainA/ trainB/ valA/ valB/ with equal file names."""
+    """synthetic (drawn by the package, no download), report (the published maps, 250 MB), or a
+    folder that holds train/ and val/ of side-by-side pairs, or trainA/ trainB/ valA/ valB/ with
+    equal file names."""
     direction: Literal["map_to_aerial", "aerial_to_map"] = "map_to_aerial"
     """map_to_aerial takes the right half, B, to the left half, A (report)."""
     epochs: int = 10

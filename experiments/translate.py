@@ -45,7 +45,8 @@ def run(config: Config) -> int:
     config.check()
     import tensorflow as tf
 
-    from tf_gen.data.reading import Unreadable, decode, read_bytes
+    from tf_gen.data.reading import decode
+    from tf_gen.data.sources import Unreadable, read_bytes
 
     root, names = find_images(config.input, config.output)
     targets = output_files(config.output, root, names)
@@ -71,7 +72,7 @@ def run(config: Config) -> int:
 def find_images(source: Path, output: Path) -> tuple[Path, list[str]]:
     """(A folder, the images' paths below it, in a fixed order.) What lies in output is not seen:
     it may be a folder within the source, and the command be given again."""
-    from tf_gen.data.reading import image_files, natural_key
+    from tf_gen.data.sources import KINDS, Folder
     from tf_gen.errors import UserError
 
     root = source.parent if source.is_file() else source
@@ -81,19 +82,9 @@ def find_images(source: Path, output: Path) -> tuple[Path, list[str]]:
         raise UserError(f"--output {output}: the input's own folder; give another")
     if source.is_file():
         return root, [source.name]
-    seen = {output.resolve()}  # and the folders visited: links can make a circle
-
-    def visit(folder):
-        if folder.resolve() in seen:
-            return
-        seen.add(folder.resolve())
-        yield from (path for path in image_files(folder) if not path.is_dir())
-        for inner in sorted((p for p in folder.iterdir() if p.is_dir()), key=natural_key):
-            yield from visit(inner)
-
-    names = [path.relative_to(root).as_posix() for path in visit(root)]
+    names = Folder(root, leave_out=output).names
     if not names:
-        raise UserError(f"--input {source}: no images (JPEG, PNG, BMP, GIF, WebP) in it")
+        raise UserError(f"--input {source}: no images ({KINDS}) in it")
     return root, names
 
 

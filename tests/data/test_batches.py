@@ -1,10 +1,18 @@
 """Batches as a pure function of seed and step; flat images tell which pair is which."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_gen.data.batches import image_batches, steps_per_epoch, training_batches
+from tf_gen.data.batches import (
+    image_batches,
+    ordered_batches,
+    steps_per_epoch,
+    training_batches,
+)
+from tf_gen.data.cache import Cache
 
 COUNT, SIZE = 7, 4
 
@@ -139,3 +147,42 @@ def test_image_batches_without_labels_are_images_in_0_to_1_gone_on_with_at_any_s
     first_epoch = np.concatenate(whole[:3])
     assert first_epoch.dtype == np.float32
     np.testing.assert_allclose(np.sort(first_epoch, None), np.sort(images / 255, None), atol=1e-7)
+
+
+def test_ordered_batches_show_all_once_in_order():
+    images, labels = flat_images()
+    batches = list(ordered_batches(images, labels, 3))
+    assert [some.numpy().tolist() for _, some in batches] == [[0, 1, 2], [3, 4, 5], [6]]
+    for shown_images, some in batches:
+        np.testing.assert_allclose(shown_images, images[some.numpy()] / np.float32(255), atol=1e-7)
+    alone = np.concatenate(list(ordered_batches(images, None, 4)))
+    np.testing.assert_allclose(alone, images / np.float32(255), atol=1e-7)
+
+
+def test_images_in_a_file_give_the_same_batches_as_in_memory(tmp_path):
+    plain = noisy_pairs()
+    mapped = Cache(0).array(plain.shape, tmp_path)
+    mapped[:] = plain
+    pairs = [list(training_batches(*some, SIZE, 3, 5, 0, 6)) for some in (plain, mapped)]
+    for batch, witness in zip(*pairs, strict=True):
+        for side, expected in zip(batch, witness, strict=True):
+            np.testing.assert_array_equal(side, expected)
+    np.testing.assert_array_equal(mapped, plain)
+
+
+@pytest.mark.parametrize("threads", [1, 16])
+def test_batches_are_the_same_whatever_the_parallelism(threads):
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = threads
+    batches = training_batches(*noisy_pairs(), SIZE, 2, 5, 0, 40)
+    for batch, witness in zip(batches.with_options(options), batches, strict=True):
+        for side, expected in zip(batch, witness, strict=True):
+            np.testing.assert_array_equal(side, expected)
+
+
+def test_images_are_not_copied_into_the_graph():
+    images = np.zeros((1000, 64, 64, 3), np.uint8)  # 12 MB
+    tracemalloc.start()
+    next(iter(image_batches(images, None, 2, 0, 0, 10)))
+    assert tracemalloc.get_traced_memory()[1] < images.nbytes / 2
+    tracemalloc.stop()

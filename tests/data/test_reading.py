@@ -15,15 +15,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf_gen.data.reading import (
-    Unreadable,
-    decode,
-    digest,
-    image_files,
-    read_all,
-    read_bytes,
-    resize,
-)
+from tf_gen.data import reading
+from tf_gen.data.cache import Cache
+from tf_gen.data.reading import BAND, decode, digest, read_rows, resize
+from tf_gen.data.sources import Unreadable
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (12, 20, 3), np.uint8)
@@ -237,6 +232,181 @@ def test_a_sound_image_with_damaged_metadata_is_read():
     assert_pixels(damaged, SMOOTH[::-1, ::-1].astype(float), within=6)
 
 
+# ------------------------------------------------------------------------ a part of the pixels
+
+
+def smooth(width, height):
+    """A large image without noise: uint8 [height, width, 3]."""
+    coarse = Image.fromarray(RNG.integers(0, 256, (5, 7, 3), np.uint8))
+    return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def drafted(data, width, height):
+    """Decoded by Pillow alone at a size."""
+    image = Image.open(io.BytesIO(data))
+    image.draft(None, (width, height))
+    return np.asarray(image.convert("RGB"))
+
+
+@pytest.mark.parametrize(
+    ("enough", "part"),
+    [
+        ((572, 286), 2),
+        ((600, 300), 2),
+        ((601, 300), 1),
+        ((600, 301), 1),
+        ((512, 256), 2),
+        ((300, 150), 4),
+        ((256, 256), 2),
+        ((301, 1), 2),
+        ((1200, 600), 1),
+        ((5000, 5000), 1),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_of_a_jpeg_no_more_is_decoded_than_is_enough(enough, part, options):
+    data = encoded(smooth(1200, 600), "JPEG", **options)
+    pixels = decode(data, "image", enough)
+    assert pixels.shape == (600 // part, 1200 // part, 3)
+    np.testing.assert_array_equal(pixels, drafted(data, 1200 // part, 600 // part))
+
+
+def test_an_eighth_is_the_least_that_is_decoded():
+    data = encoded(smooth(1280, 640), "JPEG")
+    assert decode(data, "image", (1, 1)).shape == (80, 160, 3)
+    np.testing.assert_array_equal(decode(data, "image", (160, 80)), drafted(data, 160, 80))
+
+
+def test_a_jpeg_decoded_in_part_shows_what_it_shows_in_full():
+    image = smooth(1200, 600)
+    pixels = decode(encoded(image, "JPEG", quality=95), "image", (600, 300))
+    witness = image.reshape(300, 2, 600, 2, 3).mean(axis=(1, 3))
+    assert np.abs(pixels - witness).max() <= 6
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_never_less_is_decoded_than_was_asked_for_and_halves_stay_apart(seed):
+    rng = np.random.default_rng(seed)
+    width, height = (int(side) for side in 8 * rng.integers(2, 50, 2) + rng.integers(0, 2) * 4)
+    enough = tuple(int(n) for n in (rng.integers(1, width + 1), rng.integers(1, height + 1)))
+    turn = int(rng.integers(1, 9)) if rng.random() < 0.3 else 1
+    data = encoded(smooth(width, height), "JPEG", exif=exif(turn))
+    rows, columns, _ = decode(data, "image", enough).shape
+    full_rows, full_columns, _ = decode(data, "image").shape
+    part = full_rows // rows
+    assert part in (1, 2, 4, 8)
+    assert (rows * part, columns * part) == (full_rows, full_columns)
+    assert part == 1 or columns % 2 == 0
+    assert part == 1 or (columns >= enough[0] and rows >= enough[1])
+
+
+@pytest.mark.parametrize("turn", range(2, 9))
+def test_what_is_turned_is_decoded_in_full(turn):
+    data = encoded(smooth(480, 240), "JPEG", exif=exif(turn))
+    full = decode(data, "image")
+    np.testing.assert_array_equal(decode(data, "image", (200, 100)), full)
+    assert full.shape == ((240, 480, 3) if turn < 5 else (480, 240, 3))
+
+
+@pytest.mark.parametrize("size", [(1201, 600), (1202, 600), (1200, 601), (1199, 599), (1198, 600)])
+def test_what_does_not_divide_is_decoded_in_full(size):
+    data = encoded(smooth(*size), "JPEG")
+    pixels = decode(data, "image", (100, 300))
+    np.testing.assert_array_equal(pixels, decode(data, "image"))
+    assert pixels.shape == (*size[::-1], 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "WEBP"])
+def test_other_formats_are_decoded_in_full(kind):
+    data = encoded(smooth(400, 200), kind)
+    np.testing.assert_array_equal(decode(data, "image", (10, 10)), decode(data, "image"))
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("enough", [(600, 300), (300, 150)])
+def test_the_halves_of_a_pair_do_not_bleed_into_each_other(enough, subsampling):
+    pair = np.zeros((600, 1200, 3), np.uint8)
+    pair[:, 600:] = 255
+    data = encoded(pair, "JPEG", subsampling=subsampling)
+
+    def bled(pixels):
+        left, right = np.split(pixels, 2, axis=1)
+        return max(left.max(), 255 - right.min())
+
+    pixels = decode(data, "image", enough)
+    assert pixels.shape[1] == enough[0]
+    assert bled(pixels) <= bled(decode(data, "image")) + 1
+
+
+# ------------------------------------------------------------------------------ in bands, as one
+
+
+def tall(mode, rows=300):
+    """An image of ``mode``, of many bands: the band's size is set by ``many_bands``."""
+    pixels = RNG.integers(0, 256, (rows, 20, 4), np.uint8)
+    if mode == "P":
+        image = Image.fromarray(pixels[..., 0])
+        image.putpalette(RNG.bytes(768))
+        return image
+    if mode in ("RGB", "RGBA", "LA", "L"):
+        return Image.fromarray(pixels[..., : len(mode)].squeeze())
+    if mode == "I;16":
+        return Image.fromarray(pixels[..., :2].copy().view(np.uint16)[..., 0])
+    return Image.fromarray(pixels[..., :3]).convert(mode)
+
+
+@pytest.fixture
+def many_bands(monkeypatch):
+    """(data) -> (decoded in bands of 7 rows, decoded at once)."""
+
+    def decoded(data):
+        at_once = decode(data, "image")
+        monkeypatch.setattr(reading, "BAND", 7 * 20 + 3)
+        return decode(data, "image"), at_once
+
+    return decoded
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "options"),
+    [
+        ("RGBA", "PNG", {}),
+        ("LA", "PNG", {}),
+        ("P", "PNG", {"transparency": bytes(range(256))}),
+        ("P", "PNG", {"transparency": 3}),
+        ("P", "GIF", {"transparency": 5}),
+        ("RGB", "PNG", {"transparency": (1, 2, 3)}),
+        ("L", "PNG", {"transparency": 7}),
+        ("RGBA", "WEBP", {"lossless": True, "exact": True}),
+        ("1", "PNG", {}),
+        ("I;16", "PNG", {}),
+        ("CMYK", "JPEG", {}),
+        ("RGB", "BMP", {}),
+        ("RGBA", "PNG", {"exif": exif(6)}),
+    ],
+)
+@pytest.mark.parametrize("rows", [7, 8, 300])
+def test_bands_give_the_same_as_the_whole_at_once(mode, kind, options, rows, many_bands):
+    image = tall(mode, rows)
+    in_bands, at_once = many_bands(encoded(image, kind, **options))
+    np.testing.assert_array_equal(in_bands, at_once)
+    assert in_bands.shape == ((20, rows, 3) if "exif" in options else (rows, 20, 3))
+
+
+def test_transparency_is_composited_on_white_in_each_band(many_bands):
+    image = tall("RGBA")
+    in_bands, _ = many_bands(encoded(image, "PNG"))
+    pixels = np.asarray(image)
+    assert np.abs(in_bands - on_white(pixels[..., :3], pixels[..., 3])).max() <= 1
+
+
+def test_an_image_larger_than_a_band_is_composited_on_white():
+    alpha = np.tile(np.arange(256, dtype=np.uint8), (BAND // 256 + 999, 1))
+    assert alpha.size > BAND
+    grey = Image.fromarray(np.dstack([np.full_like(alpha, 60), alpha]))
+    assert_pixels(encoded(grey, "PNG"), on_white(np.full((*alpha.shape, 3), 60), alpha), within=1)
+
+
 # ------------------------------------------------------------------------------------- refusals
 
 
@@ -267,40 +437,6 @@ def test_a_small_file_that_claims_a_huge_image_is_refused_at_once(side):
     start = time.perf_counter()
     assert_refused(data)
     assert time.perf_counter() - start < 0.5
-
-
-def damaged_files(count):
-    """{name: bytes} of small files with flipped bits, or cut off, or both; always the same."""
-    rng = np.random.default_rng(7)
-    palette = palette_image()[0]
-    sound = [
-        encoded(RGB, "JPEG", exif=exif(6)),
-        encoded(RGB, "PNG", exif=exif(6)),
-        encoded(palette, "PNG", transparency=bytes(range(16))),
-        encoded(palette, "GIF", save_all=True, append_images=[palette.rotate(180)]),
-        encoded(RGB, "BMP"),
-        encoded(np.dstack([RGB, ALPHA]), "WEBP"),
-    ]
-    files = {}
-    for i in range(count):
-        data = bytearray(sound[i % len(sound)])
-        for place in rng.integers(0, min(len(data), 300), rng.integers(1, 5)):  # headers too
-            data[place] ^= 1 << rng.integers(8)
-        kept = len(data) if rng.random() < 0.6 else rng.integers(len(data))
-        files[f"folder/{i}.jpg"] = bytes(data[:kept])
-    return files
-
-
-def test_a_damaged_file_is_either_decoded_or_refused_by_name():
-    files = damaged_files(60)
-    read, bad = read_all(files, lambda name: (decode(files[name], name),), skip_unreadable=True)
-    assert len(read) + len(bad) == len(files)
-    assert min(len(read), len(bad)) >= 5
-    for (image,) in read:
-        assert image.dtype == np.uint8
-        assert image.ndim == 3 and image.shape[-1] == 3
-    for name, reason in bad:
-        assert name in reason
 
 
 # --------------------------------------------------------------------------------------- resize
@@ -352,84 +488,138 @@ def test_an_equal_size_returns_the_same_pixels():
 # ---------------------------------------------------------------------------------- many files
 
 
-def names_in_order(folder, names):
-    for name in names:
-        (folder / name).touch()
-    return [path.name for path in image_files(folder)]
+def items_of(names, read=lambda name: name, order=None):
+    """(name, what reads it) of each name, as a source yields them."""
+    return [(name, lambda name=name: read(name)) for name in (order or names)]
 
 
-def test_numbers_in_names_count_as_numbers(tmp_path):
-    ordered = ["1.jpg", "2.jpg", "10.jpg", "10.png", "100.jpg"]
-    assert names_in_order(tmp_path, sorted(ordered)) == ordered
+def to_row(name, number):
+    """Two bytes of a number, and a note."""
+    return np.frombuffer(int(number).to_bytes(2, "big"), np.uint8), f"note of {name}"
 
 
-def test_numbers_count_after_the_words_before_them(tmp_path):
-    ordered = ["a2.jpg", "a10.jpg", "b1.jpg", "b1_2.jpg", "b1_10.jpg"]
-    assert names_in_order(tmp_path, sorted(ordered)) == ordered
-
-
-def test_files_that_are_no_images_are_passed_over(tmp_path):
-    names = ["a.jpg", "b.JPEG", "c.png", "d.txt", "e", "f.csv", "g.WebP", "h.bmp", "i.gif"]
-    images = ["a.jpg", "b.JPEG", "c.png", "g.WebP", "h.bmp", "i.gif"]
-    assert names_in_order(tmp_path, names) == images
-
-
-def read_odd(name):
+def to_odd_row(name, number):
     """Stands for a reader that finds every even number unreadable."""
-    if int(name) % 2 == 0:
+    if int(number) % 2 == 0:
         raise Unreadable(f"file {name}.jpg: damaged")
-    return name, int(name) ** 2
+    return to_row(name, number)
 
 
-def test_results_come_in_the_order_of_the_names():
+@pytest.fixture(params=[1, 0], ids=["memory", "file"])
+def rows_of(request, tmp_path):
+    """``read_rows`` of names that are numbers, into memory or a file."""
+
+    def rows(names, to_row=to_row, skip_unreadable=False, **options):
+        items = items_of(names, **options)
+        cache = Cache(request.param)
+        rows = read_rows(items, names, to_row, (2,), cache, tmp_path, skip_unreadable)
+        assert not rows.names or isinstance(rows.images, np.memmap) == (request.param == 0)
+        return rows
+
+    return rows
+
+
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 200])
+def test_rows_come_in_the_order_of_the_names_whatever_that_of_the_items(count, rows_of):
     def read_slowly(name):
         time.sleep(0.001 * (int(name) % 3))
-        return (name,)
+        return name
 
-    names = [str(i) for i in range(40)]
-    read, bad = read_all(names, read_slowly, skip_unreadable=False)
-    assert [name for (name,) in read] == names
-    assert bad == []
+    names = [str(i) for i in RNG.permutation(1000)[:count]]
+    rows = rows_of(names, read=read_slowly, order=sorted(names))
+    assert rows.names == tuple(names)
+    assert rows.images.dtype == np.uint8
+    assert [int(high) * 256 + int(low) for high, low in rows.images] == [int(n) for n in names]
+    assert rows.notes == [f"note of {name}" for name in names]
+    assert rows.skipped == ()
 
 
-@pytest.mark.parametrize("count", [4, 60])
-def test_one_error_lists_every_bad_file(count):
+@pytest.mark.parametrize("count", [4, 60, 200])
+def test_one_error_lists_every_bad_file(count, rows_of):
+    names = [str(i) for i in range(count)]
     with pytest.raises(Unreadable, match="--skip-unreadable") as caught:
-        read_all([str(i) for i in range(count)], read_odd, skip_unreadable=False)
+        rows_of(names, to_odd_row, order=names[::-1])
+    message = str(caught.value)
+    assert message.startswith(f"{count // 2} unreadable: file 0.jpg: damaged; file 2.jpg: damaged")
     for i in range(count):
-        assert (f"file {i}.jpg" in str(caught.value)) == (i % 2 == 0)
-    assert str(count // 2) in str(caught.value)
+        assert (f"file {i}.jpg" in message) == (i % 2 == 0)
+    assert "\n" not in message
 
 
-def test_bad_files_can_be_skipped_and_are_told():
-    read, bad = read_all([str(i) for i in range(7)], read_odd, skip_unreadable=True)
-    assert read == [("1", 1), ("3", 9), ("5", 25)]
-    assert bad == [(str(i), f"file {i}.jpg: damaged") for i in (0, 2, 4, 6)]
+def test_a_source_that_cannot_read_is_told_as_one_that_cannot_decode(rows_of):
+    def read(name):
+        if name == "3":
+            raise Unreadable("3: no such file")
+        return name
+
+    rows = rows_of([*"12345"], to_odd_row, skip_unreadable=True, read=read)
+    assert rows.names == ("1", "5")
+    assert dict(rows.skipped)["3"] == "3: no such file"
 
 
-def test_other_errors_are_not_hidden():
-    def fail(name):
+@pytest.mark.parametrize("count", [7, 150])
+def test_bad_files_can_be_skipped_and_are_told(count, rows_of):
+    names = [str(i) for i in range(count)]
+    rows = rows_of(names, to_odd_row, skip_unreadable=True, order=names[::-1])
+    assert rows.names == tuple(names[1::2])
+    np.testing.assert_array_equal(rows.images, [[0, i] for i in range(1, count, 2)])
+    assert rows.notes == [f"note of {name}" for name in rows.names]
+    assert rows.skipped == tuple((name, f"file {name}.jpg: damaged") for name in names[::2])
+
+
+def test_of_bad_files_alone_nothing_is_left(rows_of):
+    rows = rows_of(["2", "4"], to_odd_row, skip_unreadable=True)
+    assert rows.images.shape == (0, 2)
+    assert (rows.names, rows.notes, len(rows.skipped)) == ((), [], 2)
+
+
+@pytest.mark.parametrize("where", ["read", "to_row", "items"])
+def test_other_errors_are_not_hidden(where, tmp_path):
+    def fail(*args):
         raise ZeroDivisionError
 
+    def failing_items():
+        yield "1", lambda: "1"
+        fail()
+
+    read, row = (fail if where == "read" else str), (fail if where == "to_row" else to_row)
+    items = failing_items() if where == "items" else items_of([*"123"], read)
     with pytest.raises(ZeroDivisionError):
-        read_all(["1"], fail, skip_unreadable=True)
+        read_rows(items, [*"123"], row, (2,), Cache(1), tmp_path, skip_unreadable=True)
 
 
-def test_reading_in_threads_leaves_the_warning_filters_alone():
+def test_items_are_asked_for_as_they_are_read(tmp_path):
+    """Of an archive each has its bytes in memory."""
+    out, most = 0, 0
+
+    def items():
+        nonlocal out, most
+        for i in range(500):
+            out, most = out + 1, max(most, out + 1)
+            yield str(i), lambda i=i: i
+
+    def count(name, number):
+        nonlocal out
+        out -= 1  # in one thread
+        return to_row(name, number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.cpu_count", lambda: 1)
+        names = [str(i) for i in range(500)]
+        read_rows(items(), names, count, (2,), Cache(1), tmp_path, skip_unreadable=False)
+    assert out == 0 and most <= reading.READ_AHEAD
+
+
+def test_reading_in_threads_leaves_the_warning_filters_alone(tmp_path):
     files = {str(i): encoded(RGB, "PNG") for i in range(200)}
     before = list(warnings.filters)
     for _ in range(50):
-        read_all(files, lambda name: (decode(files[name], name),), skip_unreadable=False)
+        rows = read_rows(
+            items_of(files, files.get), files, lambda name, data: (decode(data, name), None),
+            RGB.shape, Cache(1), tmp_path, skip_unreadable=False,
+        )  # fmt: skip
         assert warnings.filters == before
-
-
-def test_bytes_are_read_whole_or_refused_by_name(tmp_path):
-    path = tmp_path / "x.jpg"
-    path.write_bytes(b"\0\r\n\xff")
-    assert read_bytes(path, "train/x.jpg") == b"\0\r\n\xff"
-    for missing in (tmp_path, tmp_path / "y.jpg"):  # a folder; nothing
-        with pytest.raises(Unreadable, match="train/y.jpg"):
-            read_bytes(missing, "train/y.jpg")
+    np.testing.assert_array_equal(rows.images, [RGB] * 200)
 
 
 # --------------------------------------------------------------------------------------- digest

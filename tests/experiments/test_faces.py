@@ -264,7 +264,9 @@ def test_a_rate_far_too_high_ends_with_3_and_keeps_the_checkpoint(faces, tmp_pat
 
 BAD = {
     "no folder": ("vae_anime", {"data": "/nowhere"}, "/nowhere: no such folder"),
-    "the report's set": ("vae_anime", {"data": "report"}, "--data report: "),
+    "a set that only a person can fetch": (
+        "vae_anime", {"data": "report", "data_dir": Path("nowhere")}, "splcher/animefacedataset",
+    ),
     "a size that cannot be halved": ("vae_anime", {"image_size": 18}, "multiple of 4"),
     "the same of a VQ-VAE": (
         "vq_vae_faces", {"image_size": 20, "pool_last": True}, "--image-size 20: the encoder",

@@ -45,7 +45,7 @@ def test_the_bare_command_on_synthetic_maps_leaves_a_complete_run_folder(tmp_pat
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "" and "128 training and 32 validation pairs" in done.stdout
+    assert done.stderr == "" and "128 training and 32 validation examples" in done.stdout
     for name in (
         "config.json", "metrics.json", "README.md", "checkpoints/step-2.index",
         "checkpoints/best.weights.h5", "figures/data_samples.png", "figures/loss_curves.png",
@@ -166,7 +166,8 @@ def test_epochs_may_not_change_while_the_learning_rate_falls(maps, tmp_path, cap
 BAD = {
     "a folder that is not there": ({"data": "/nowhere"}, "/nowhere: no such folder"),
     "a size that the U-Net can't take": ({"image_size": 100}, "--image-size 100"),
-    "the report's set": ({"data": "report"}, "--data report: the published set is not fetched"),
+    "a data folder that is not looked into": ({"data_dir": Path("x")}, "--data-dir: only --data"),
+    "a negative cache": ({"cache_gib": -1.0}, "--cache-gib -1.0"),
     "no epoch": ({"epochs": 0}, "--epochs 0: must be at least 1"),
     "a size of 0": ({"image_size": 0}, "--image-size 0"),
     "a file for a folder": ({"data": __file__}, "is a file, not a folder"),

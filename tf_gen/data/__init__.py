@@ -1,8 +1,8 @@
 """Data: what is read from folders or drawn by the package, and batches of it."""
 
-from .batches import image_batches, steps_per_epoch, training_batches
+from .batches import image_batches, ordered_batches, steps_per_epoch, training_batches
 from .faces import Faces, FaceSplits, load_faces
-from .folders import Pairs, load_pairs
+from .pairs import Pairs, load_pairs
 from .synthetic_faces import draw_faces
 from .synthetic_maps import draw_pairs
 
@@ -15,6 +15,7 @@ __all__ = [
     "image_batches",
     "load_faces",
     "load_pairs",
+    "ordered_batches",
     "steps_per_epoch",
     "training_batches",
 ]

@@ -22,16 +22,24 @@ def paired_jitter(inputs, targets, size, seed):
     Args: inputs, targets: [B, H, W, C], H and W at least size; seed: int32 [2].
     Returns: both as [B, size, size, C].
     """
-    both = tf.concat([inputs, targets], axis=-1)
-    slack = tf.shape(both)[1:3] - size  # [2]
-    draws = tf.random.stateless_uniform([tf.shape(both)[0], 3], seed, alg="philox")
+    slack = tf.shape(inputs)[1:3] - size  # [2]
+    draws = tf.random.stateless_uniform([tf.shape(inputs)[0], 3], seed, alg="philox")
     corners = tf.cast(draws[:, :2] * tf.cast(slack + 1, tf.float32), tf.int32)  # [B, 2]
 
     def crop_and_mirror(example):
-        image, corner, mirror = example
-        image = tf.slice(image, [corner[0], corner[1], 0], [size, size, -1])
-        return tf.cond(mirror < 0.5, lambda: tf.reverse(image, axis=[1]), lambda: image)
+        *sides, corner, mirror = (
+            example  # apart: to join them by channels would cost more than this
+        )
+        sides = [tf.slice(side, [corner[0], corner[1], 0], [size, size, -1]) for side in sides]
+        return tf.cond(
+            mirror < 0.5, lambda: [tf.reverse(side, axis=[1]) for side in sides], lambda: sides
+        )
 
-    both = tf.map_fn(crop_and_mirror, (both, corners, draws[:, 2]), fn_output_signature=both.dtype)
-    both = tf.ensure_shape(both, [None, size, size, inputs.shape[-1] + targets.shape[-1]])
-    return tf.split(both, [inputs.shape[-1], targets.shape[-1]], axis=-1)
+    dtypes = [inputs.dtype, targets.dtype]
+    sides = tf.map_fn(
+        crop_and_mirror, [inputs, targets, corners, draws[:, 2]], fn_output_signature=dtypes
+    )
+    return [
+        tf.ensure_shape(side, [None, size, size, of.shape[-1]])
+        for side, of in zip(sides, (inputs, targets), strict=True)
+    ]

@@ -1,9 +1,10 @@
 """Bytes of an image file -> pixels: the only place where files are decoded."""
 
+import contextlib
 import hashlib
 import io
+import itertools
 import os
-import re
 import struct
 import threading
 import warnings
@@ -11,16 +12,20 @@ import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from PIL import ExifTags, Image
 
-from tf_gen.errors import UserError
+from .cache import Cache, arrange, forget
+from .sources import Unreadable
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 MAX_PIXELS = 100_000_000  # by the header, before a pixel is decoded: a small file can claim more
+LARGE = 16_000_000  # pixels from which on images are decoded one at a time
+BAND = 4_000_000  # pixels that become RGB at a time: Pillow would hold a whole image four times
+READ_AHEAD = 64  # images that are in work at a time; of an archive their bytes are in memory
 # what Pillow raises for damaged files of these formats
 DAMAGED = (
     *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, OverflowError),
@@ -58,40 +63,32 @@ class _Quiet:
 
 
 QUIET = _Quiet()  # Pillow warns of odd metadata in sound images
+_ONE_LARGE = threading.Lock()  # several at a time would take gigabytes
 
 
-class Unreadable(UserError):
-    """A file that is no image, or a damaged one; the message names it."""
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The image files directly in a folder, in natural order: 2.jpg comes before 10.jpg."""
-    files = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS]
-    return sorted(files, key=natural_key)
-
-
-def natural_key(path: Path):
-    """A sort key under which numbers in names count as numbers."""
-    parts = re.split(r"(\d+)", path.stem)  # words at even places, numbers at odd ones
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
-
-
-def decode(data: bytes, name: str) -> np.ndarray:
+def decode(data: bytes, name: str, at_least: tuple[int, int] | None = None) -> np.ndarray:
     """The pixels of an encoded image: uint8 [H, W, 3], RGB.
 
     EXIF orientation is honoured, transparency is composited on white, grey, palette, CMYK and
     16-bit images become RGB, and of an animation the first frame is taken.
+
+    Args: at_least: (width, height) that are enough: a JPEG that is 2, 4 or 8 times as large, and
+        upright, is decoded at that fraction of its size, which takes half the time.
     Raises: Unreadable, which names the file and says why.
     """
     try:
         with QUIET, Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
+            pixels = image.width * image.height
+            if pixels > MAX_PIXELS:
                 raise Unreadable(
                     f"{name}: {image.width} x {image.height} pixels is more than "
                     f"the {MAX_PIXELS:,} that are read; make it smaller"
                 )
-            image.load()
-            return np.asarray(_to_rgb(_upright(image)))
+            if at_least and _turn(image) is None:
+                _draft(image, *at_least)
+            with _ONE_LARGE if pixels > LARGE else contextlib.nullcontext():
+                image.load()
+                return _to_rgb(_upright(image))
     except Unreadable:
         raise
     except DAMAGED as error:
@@ -99,20 +96,47 @@ def decode(data: bytes, name: str) -> np.ndarray:
         raise Unreadable(f"{name}: not a readable image ({reason})") from error
 
 
+def _draft(image: Image.Image, width: int, height: int) -> None:
+    """Have a JPEG decoded at the smallest of 1/8, 1/4, 1/2 that is large enough and divides it
+    so that the halves of a pair do not share a pixel."""
+    for part in (8, 4, 2):
+        divides = image.width % (2 * part) == 0 and image.height % part == 0
+        if divides and image.width >= part * width and image.height >= part * height:
+            return image.draft(None, (image.width // part, image.height // part))
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    return TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+
+
 def _upright(image: Image.Image) -> Image.Image:
     """Without ImageOps.exif_transpose, which rewrites all EXIF tags and fails on odd ones."""
-    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    turn = _turn(image)
     return image if turn is None else image.transpose(turn)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    rows = max(1, BAND // image.width)
+    if rows >= image.height:
+        return np.asarray(_band_to_rgb(image))
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        pixels[top : top + rows] = _band_to_rgb(band)
+    return pixels
+
+
+def _band_to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":  # 16-bit grey: keep the high byte
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
+        return _on_white(image)
     return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -125,38 +149,65 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.clip(np.rint(wide.numpy()), 0, 255).astype(np.uint8)
 
 
-def read_all(
-    names: Iterable[str], read_one: Callable[[str], tuple], skip_unreadable: bool
-) -> tuple[list[tuple], list[tuple[str, str]]]:
-    """Run ``read_one`` over all names in a few threads, and gather what it raises.
+class Rows(NamedTuple):
+    """Decoded images, and what is known of each.
 
-    Returns: (the results in order, the skipped as (name, reason)).
-    Raises: Unreadable listing every bad file, unless they are to be skipped.
+    Attributes:
+        images: uint8 [N, ...], in memory or mapped from a file (``Cache``).
+        names: N of them; ``notes``: what ``to_row`` said of each.
+        skipped: (name, reason) of each that could not be read.
     """
 
-    def attempt(name):
-        try:
-            return name, read_one(name), None
-        except Unreadable as error:
-            return name, None, str(error)
+    images: np.ndarray
+    names: tuple[str, ...]
+    notes: list
+    skipped: tuple[tuple[str, str], ...]
 
+
+def read_rows(
+    items: Iterable[tuple[str, Callable[[], Any]]],
+    names: Iterable[str],
+    to_row: Callable[[str, Any], tuple[np.ndarray, Any]],
+    shape: tuple[int, ...],
+    cache: Cache,
+    place: Path,
+    skip_unreadable: bool,
+) -> Rows:
+    """Read all items in a few threads, each once, into one array in the order of the names.
+
+    Args:
+        items: (name, read) as a source yields them, in any order.
+        to_row: (name, what read gave) -> (uint8 ``shape``, anything worth a note).
+        place: folder for a file of what does not fit in memory.
+
+    Raises: Unreadable listing every bad file, unless they are to be skipped.
+    """
+    places = {name: place for place, name in enumerate(names)}
+    images = cache.array((len(places), *shape), place)
+    notes, reasons = {}, {}
+
+    def attempt(item):
+        name, read = item
+        try:
+            images[places[name]], notes[name] = to_row(name, read())
+        except Unreadable as error:
+            reasons[name] = str(error)
+
+    items = iter(items)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        attempts = list(pool.map(attempt, names))
-    bad = [(name, reason) for name, _, reason in attempts if reason]
+        while chunk := list(itertools.islice(items, READ_AHEAD)):
+            for _ in pool.map(attempt, chunk):
+                pass
+            forget(images)
+    bad = tuple((name, reasons[name]) for name in places if name in reasons)
     if bad and not skip_unreadable:
         raise Unreadable(
             f"{len(bad)} unreadable: {'; '.join(reason for _, reason in bad)}. "
             "Mend or remove what is named, or go on without it: --skip-unreadable"
         )
-    return [result for _, result, reason in attempts if not reason], bad
-
-
-def read_bytes(path: Path, name: str) -> bytes:
-    """A file's bytes. Raises: Unreadable if the system refuses them."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Unreadable(f"{name}: {error.strerror or error}") from error
+    read = [name for name in places if name in notes]
+    images = arrange(images, [places[name] for name in read])
+    return Rows(images, tuple(read), [notes[name] for name in read], bad)
 
 
 def digest(files: Iterable[tuple[str, str]]) -> str:

@@ -46,7 +46,7 @@ def reconstruction_errors(images, outputs) -> dict[str, float]:
 
 def mean_image_mse(images, training_images) -> float:
     """What the training images' mean, a trivial answer, gets."""
-    mean = np.mean(training_images / np.float32(255), axis=0, dtype=np.float64)
+    mean = np.mean(training_images, axis=0, dtype=np.float64) / 255
     return reconstruction_errors(images, np.broadcast_to(mean.astype(np.float32), images.shape))[
         "mse"
     ]

@@ -1,0 +1,206 @@
+"""What ``benchmark --what pipeline`` measures, variants in turn in one process."""
+
+import contextlib
+import itertools
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from experiments import _figures
+from experiments._launch import DONE, default_run_dir
+from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
+from tf_gen.data import draw_pairs, load_pairs, training_batches
+from tf_gen.data.cache import GIB, Cache
+from tf_gen.data.sources import Folder
+from tf_gen.errors import UserError
+
+SIZE, RESIZED, BATCH = 256, 286, 2  # the report's, and the paper's jitter
+PLAIN, FIRST, LATER = "plain, every epoch", "this, first epoch", "this, later epochs"
+ONE_BATCH, EPOCH = "one batch again and again", "batches of an epoch"
+
+
+def measure_pipeline(config) -> int:
+    """All of it; writes benchmark.json and pipeline.png."""
+    output = config.output or default_run_dir("benchmark")
+    output.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        folder = _folder(config, stack)
+        count = len(list((folder / "train").iterdir()))
+        print(f"{count} pairs, {os.cpu_count()} processors, {config.rounds} rounds")
+        rates = _rates(folder, count, config.rounds)
+        seconds = _step_seconds(folder, config) if config.steps else {}
+        peaks = _peaks(folder, (config.cache_gib, 0.0))
+    record = {
+        "data": config.data, "pairs": count, "processors": os.cpu_count(),
+        "machine": platform.processor() or platform.machine(), "tensorflow": tf.__version__,
+        "pairs_per_second": rates, "train_step_seconds": seconds, "peak_bytes": peaks,
+    }  # fmt: skip
+    (output / "benchmark.json").write_text(json.dumps(record, indent=2) + "\n")
+    _print(rates, seconds, peaks)
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    _figures.named_bars(output / "pipeline.png", medians, "pairs per second, median of the rounds")
+    print(f"{output}: benchmark.json, pipeline.png")
+    return DONE
+
+
+def _folder(config, stack) -> Path:
+    """A folder of at most so many pairs: links to the user's, or drawn ones."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    (folder / "train").mkdir()
+    if config.data == "synthetic":
+        print(f"drawing {config.pairs} pairs of 600 x 600")
+        for i, sides in enumerate(zip(*draw_pairs(config.pairs, 0, 600), strict=True)):
+            Image.fromarray(np.hstack(sides)).save(folder / "train" / f"{i}.jpg", quality=95)
+        return folder
+    source = Folder(config.data)
+    names = [name for name in source.names if name.startswith("train/")][: config.pairs]
+    if not names:
+        raise UserError(f"--data {config.data}: no pairs in train/ of it")
+    for i, name in enumerate(names):
+        (folder / "train" / f"{i}{Path(name).suffix}").symlink_to((source.path / name).resolve())
+    return folder
+
+
+def plain_batches(folder: Path):
+    """In the manner of the common tutorials: every epoch decodes, resizes and crops all files."""
+
+    def load(path):
+        both = tf.io.decode_image(tf.io.read_file(path), 3, expand_animations=False)
+        sides = tf.stack(tf.split(tf.cast(both, tf.float32), 2, axis=1))  # [2, H, W, 3]
+        sides = tf.image.resize(sides, [RESIZED, RESIZED], method="nearest")
+        sides = tf.image.random_crop(sides, [2, SIZE, SIZE, 3])
+        if tf.random.uniform([]) > 0.5:
+            sides = tf.image.flip_left_right(sides)
+        sides = sides / 127.5 - 1.0
+        return sides[1], sides[0]
+
+    files = tf.data.Dataset.list_files(str(folder / "train" / "*"))
+    return files.map(load, num_parallel_calls=tf.data.AUTOTUNE).shuffle(400).batch(BATCH)
+
+
+def _read(folder: Path, gib=None):
+    return load_pairs(folder, "train", RESIZED, cache=Cache(gib), in_full=False)
+
+
+def _epoch(pairs, epoch: int, steps: int | None = None):
+    each = -(-len(pairs) // BATCH)
+    first = epoch * each
+    inputs, targets = pairs.towards("map_to_aerial")
+    return training_batches(inputs, targets, SIZE, BATCH, 0, first, first + (steps or each))
+
+
+def _timed(work) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _exhaust(dataset) -> None:
+    for _ in dataset:
+        pass
+
+
+def _rates(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
+    """{variant: pairs per second in each round}."""
+    kept = _read(folder)
+    variants = {
+        PLAIN: lambda: _exhaust(plain_batches(folder)),
+        FIRST: lambda: _exhaust(_epoch(_read(folder), 0)),
+        LATER: lambda: _exhaust(_epoch(kept, 1)),
+    }
+    for work in variants.values():  # the files come into the system's cache, graphs are traced
+        work()
+    found = {name: [] for name in variants}
+    for turn in range(rounds):
+        for name in list(variants)[:: 1 if turn % 2 else -1]:
+            found[name].append(count / _timed(variants[name]))
+    return found
+
+
+def _step_seconds(folder: Path, config) -> dict[str, list[float]]:
+    """{variant: seconds of a training step in each round}."""
+    pairs = _read(folder)
+    networks = UNetGenerator(filters=config.filters), PatchDiscriminator(filters=config.filters)
+    keras.utils.set_random_seed(0)
+    model = Pix2Pix(*networks)
+    model.compile()
+    model.build((None, SIZE, SIZE, 3))
+    model.build_optimizers()
+    batches = _epoch(pairs, 1, config.steps)
+    step = tf.function(model.train_step, input_signature=[batches.element_spec])
+    one = next(iter(batches))
+    step(one)  # traces
+
+    def train(dataset):
+        for logs in map(step, dataset):
+            last = logs
+        float(next(iter(last.values())))  # waits
+
+    variants = {
+        ONE_BATCH: lambda turn: train(itertools.repeat(one, config.steps)),
+        EPOCH: lambda turn: train(_epoch(pairs, 1 + turn, config.steps)),
+    }
+    found = {name: [] for name in variants}
+    for turn in range(config.rounds):
+        for name in list(variants)[:: 1 if turn % 2 else -1]:
+            seconds = _timed(lambda name=name, turn=turn: variants[name](turn))
+            found[name].append(seconds / config.steps)
+    return found
+
+
+def _peaks(folder: Path, budgets) -> dict[str, int]:
+    """{budget: peak in bytes}; only where the system tells (Linux)."""
+    if not Path("/proc/self/status").exists():
+        return {}
+    return {f"{gib:g} GiB": _peak(folder, gib) for gib in budgets}
+
+
+def _peak(folder: Path, gib: float) -> int:
+    """Of a process of its own that reads all and makes two epochs' batches."""
+    code = f"from {__name__} import report_peak; report_peak({str(folder)!r}, {gib})"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return int(done.stdout)
+
+
+def report_peak(folder: str, gib: float) -> None:
+    """Print the peak of this process."""
+    pairs = _read(Path(folder), gib)
+    for epoch in range(2):
+        _exhaust(_epoch(pairs, epoch))
+    # not getrusage's: a child process inherits its parent's
+    lines = Path("/proc/self/status").read_text().splitlines()
+    print(next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")))
+
+
+def _print(rates, seconds, peaks) -> None:
+    _print_heading("pairs per second")
+    for name, values in rates.items():
+        _print_row(name, values, rates[PLAIN])
+    if seconds:
+        _print_heading("seconds a training step")
+        for name, values in seconds.items():
+            _print_row(name, values, seconds[ONE_BATCH])
+    print("\npeak memory, TensorFlow included, by --cache-gib")
+    for name, peak in peaks.items():
+        print(f"{name:<30}{peak / GIB:>8.2f} GiB")
+
+
+def _print_heading(title) -> None:
+    print(f"\n{title:<30}{'median':>9}{'lowest':>9}{'highest':>9}{'ratio':>9}")
+
+
+def _print_row(name, values, baseline) -> None:
+    ratio = statistics.median(a / b for a, b in zip(values, baseline, strict=True))
+    low, middle, high = min(values), statistics.median(values), max(values)
+    print(f"{name:<30}{middle:>9.4g}{low:>9.4g}{high:>9.4g}{ratio:>9.3g}")

@@ -1,0 +1,163 @@
+"""Image pairs, read from the two layouts that people have."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+from tf_gen.errors import UserError
+
+from .cache import Cache
+from .reading import Rows, decode, digest, read_rows, resize
+from .sources import KINDS, Folder, Unreadable
+
+SPLITS = {"train": ("train",), "val": ("val", "test")}  # the names that a split's folder may have
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """Image pairs, decoded.
+
+    Attributes:
+        a, b: uint8 [N, size, size, 3]: the left half or A, the right half or B; in memory, or
+            mapped from a file.
+        names: of the pairs, N of them: the files' paths in the source.
+        digest: SHA-256 over the files (``tf_gen.data.reading.digest``) or of the drawing.
+        skipped: (name, reason) of each that could not be read.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    names: tuple[str, ...]
+    digest: str
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self):
+        return len(self.names)
+
+    def towards(self, direction: str) -> tuple[np.ndarray, np.ndarray]:
+        """(inputs, targets): ``map_to_aerial`` takes B to A, ``aerial_to_map`` A to B."""
+        return {"map_to_aerial": (self.b, self.a), "aerial_to_map": (self.a, self.b)}[direction]
+
+
+def load_pairs(
+    source, split: str, size: int, skip_unreadable=False, *, cache=None, in_full=True
+) -> Pairs:
+    """Read a split (``"train"`` or ``"val"``) of a source of pairs, each side size x size.
+
+    It holds ``train/`` and ``val/`` (or ``test/``) of side-by-side pairs, A left, B right, or
+    ``trainA/ trainB/ valA/ valB/`` (or ``testA/ testB/``) with equal names below. Each side is
+    decoded and resized by area averaging (bilinear where it grows).
+
+    Args:
+        source: a folder's path, or one of ``tf_gen.data.sources``.
+        cache: a ``Cache``; default a new one.
+        in_full: decode JPEG in full, too, where a half, a quarter or an eighth of its size is
+            enough (``tf_gen.data.reading.decode``).
+
+    Raises: UserError for a missing folder, no pairs, names without a partner, or (all listed,
+        unless skipped) files that cannot be read and pairs whose halves differ in size.
+    """
+    source = source if hasattr(source, "items") else Folder(source)
+    cache = cache or Cache()
+    parts = _parts(source, split)
+    enough = None if in_full else size
+    if len(parts) == 1:
+        (names,) = parts
+        rows = _read(source, names, source.items(names), _halves(size, enough), size, cache,
+                     skip_unreadable)  # fmt: skip
+    else:
+        items = _matched(source, *parts)
+        rows = _read(source, parts[0], items, _two_files(size, enough), size, cache,
+                     skip_unreadable)  # fmt: skip
+    return Pairs(
+        a=rows.images[:, 0],
+        b=rows.images[:, 1],
+        names=rows.names,
+        digest=digest(sha for shas in rows.notes for sha in shas),
+        skipped=rows.skipped,
+    )
+
+
+def _parts(source, split) -> list[list[str]]:
+    """The names of side-by-side pairs as [names], of two folders as [names of A, names of B]."""
+    below = {}
+    for name in source.names:
+        below.setdefault(name.partition("/")[0], []).append(name)
+    for folder in SPLITS[split]:
+        if folder in below:
+            return [below[folder]]
+        if two := [below[side] for side in (f"{folder}A", f"{folder}B") if side in below]:
+            if len(two) < 2:
+                raise UserError(
+                    f"{source.path}: no images ({KINDS}) in one of {folder}A/ and {folder}B/; "
+                    "both sides are needed"
+                )
+            return two
+    wanted = " or ".join(f"{folder}/" for folder in SPLITS[split])
+    raise UserError(
+        f"{source.path}: no images ({KINDS}) in {wanted}, of side-by-side pairs, nor in "
+        f"{' or '.join(f'{folder}A/ and {folder}B/' for folder in SPLITS[split])}"
+    )
+
+
+def _matched(source, names_a, names_b):
+    """(name of A, what reads [(name, bytes)] of both) of each pair."""
+    a, b = ({name.partition("/")[2]: name for name in names} for names in (names_a, names_b))
+    if alone := sorted(a.keys() ^ b.keys()):
+        shown = ", ".join(alone[:10]) + (f" and {len(alone) - 10} more" if len(alone) > 10 else "")
+        sides = " and ".join(names[0].partition("/")[0] + "/" for names in (names_a, names_b))
+        raise UserError(
+            f"{source.path}: names without a partner in {sides}: {shown}; "
+            "give both files of a pair the same name"
+        )
+    if not hasattr(source, "read"):
+        raise UserError(f"{source.path}: unpack it: an archive may hold side-by-side pairs only")
+
+    def reader(*names):
+        return lambda: [(name, source.read(name)) for name in names]
+
+    return ((name, reader(name, b[below])) for below, name in a.items())
+
+
+def _read(source, names, items, to_row, size, cache, skip_unreadable) -> Rows:
+    rows = read_rows(items, names, to_row, (2, size, size, 3), cache, source.place, skip_unreadable)
+    if not rows.names:
+        raise UserError(f"{source.path}: none of its {len(names)} pairs can be read")
+    return rows
+
+
+def _halves(size, enough):
+    """``to_row`` of one file with both sides."""
+
+    def to_row(name, data):
+        image = decode(data, name, enough and (2 * enough, enough))
+        if image.shape[1] % 2:
+            raise Unreadable(
+                f"{name}: its halves differ in size, {image.shape[1]} pixels are an odd width; "
+                "a pair lies side by side in two equal halves"
+            )
+        return _row(np.split(image, 2, axis=1), size), [(name, _sha(data))]
+
+    return to_row
+
+
+def _two_files(size, enough):
+    """``to_row`` of two files."""
+
+    def to_row(name, datas):
+        images = [decode(data, label, enough and (enough, enough)) for label, data in datas]
+        if images[0].shape != images[1].shape:
+            sizes = " and ".join(f"{i.shape[1]} x {i.shape[0]}" for i in images)
+            raise Unreadable(f"{name}: its two sides differ in size, {sizes}")
+        return _row(images, size), [(label, _sha(data)) for label, data in datas]
+
+    return to_row
+
+
+def _row(sides, size):
+    return np.stack([resize(side, size, size) for side in sides])
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
