@@ -20,13 +20,14 @@ from PIL import Image
 from experiments import _figures
 from experiments._launch import DONE, default_run_dir
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
-from tf_gen.data import draw_pairs, load_pairs, training_batches
+from tf_gen.data import draw_pairs, load_pairs, steps_per_epoch, training_batches
 from tf_gen.data.cache import GIB, Cache
 from tf_gen.data.sources import Folder
 from tf_gen.errors import UserError
 
 SIZE, RESIZED, BATCH = 256, 286, 2  # the report's, and the paper's jitter
-PLAIN, FIRST, LATER = "plain, every epoch", "this, first epoch", "this, later epochs"
+PLAIN, OWN = "plain, {} epoch", "tf_gen, {} epoch"
+SETTLE = 1.0  # seconds in which the variant before it stops reading ahead
 ONE_BATCH, EPOCH = "one batch again and again", "batches of an epoch"
 
 
@@ -93,38 +94,40 @@ def _read(folder: Path, gib=None):
     return load_pairs(folder, "train", RESIZED, cache=Cache(gib), in_full=False)
 
 
-def _epoch(pairs, epoch: int, steps: int | None = None):
-    each = -(-len(pairs) // BATCH)
-    first = epoch * each
+def _batches(pairs, epochs: int):
     inputs, targets = pairs.towards("map_to_aerial")
-    return training_batches(inputs, targets, SIZE, BATCH, 0, first, first + (steps or each))
+    return training_batches(
+        inputs, targets, SIZE, BATCH, 0, 0, epochs * steps_per_epoch(len(pairs), BATCH)
+    )
 
 
-def _timed(work) -> float:
+def _take(iterator, count: int) -> float:
+    """Seconds for so many batches."""
     began = time.perf_counter()
-    work()
+    for _ in range(count):
+        next(iterator)
     return time.perf_counter() - began
 
 
-def _exhaust(dataset) -> None:
-    for _ in dataset:
-        pass
-
-
 def _rates(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
-    """{variant: pairs per second in each round}."""
-    kept = _read(folder)
+    """{variant: pairs per second in each round}; first epochs from nothing, as in a new run."""
+    each = steps_per_epoch(count, BATCH)
+    plain = iter(plain_batches(folder).repeat())
+    own = iter(_batches(_read(folder), rounds + 2))
     variants = {
-        PLAIN: lambda: _exhaust(plain_batches(folder)),
-        FIRST: lambda: _exhaust(_epoch(_read(folder), 0)),
-        LATER: lambda: _exhaust(_epoch(kept, 1)),
+        PLAIN.format("first"): lambda: _take(iter(plain_batches(folder)), each),
+        OWN.format("first"): lambda: _take(iter(_batches(_read(folder), 1)), each),
+        PLAIN.format("later"): lambda: _take(plain, each),
+        OWN.format("later"): lambda: _take(own, each),
     }
-    for work in variants.values():  # the files come into the system's cache, graphs are traced
-        work()
     found = {name: [] for name in variants}
-    for turn in range(rounds):
+    for turn in range(-1, rounds):
         for name in list(variants)[:: 1 if turn % 2 else -1]:
-            found[name].append(count / _timed(variants[name]))
+            time.sleep(SETTLE)
+            began = time.perf_counter()
+            variants[name]()
+            if turn >= 0:  # at first the files come into the system's cache
+                found[name].append(count / (time.perf_counter() - began))
     return found
 
 
@@ -137,25 +140,21 @@ def _step_seconds(folder: Path, config) -> dict[str, list[float]]:
     model.compile()
     model.build((None, SIZE, SIZE, 3))
     model.build_optimizers()
-    batches = _epoch(pairs, 1, config.steps)
+    steps = (config.rounds + 1) * config.steps
+    batches = _batches(pairs, 1 + -(-steps * BATCH // len(pairs)))
     step = tf.function(model.train_step, input_signature=[batches.element_spec])
-    one = next(iter(batches))
+    epoch = iter(batches)
+    one = next(epoch)
     step(one)  # traces
-
-    def train(dataset):
-        for logs in map(step, dataset):
-            last = logs
-        float(next(iter(last.values())))  # waits
-
-    variants = {
-        ONE_BATCH: lambda turn: train(itertools.repeat(one, config.steps)),
-        EPOCH: lambda turn: train(_epoch(pairs, 1 + turn, config.steps)),
-    }
-    found = {name: [] for name in variants}
+    sources = {ONE_BATCH: itertools.repeat(one), EPOCH: epoch}
+    found = {name: [] for name in sources}
     for turn in range(config.rounds):
-        for name in list(variants)[:: 1 if turn % 2 else -1]:
-            seconds = _timed(lambda name=name, turn=turn: variants[name](turn))
-            found[name].append(seconds / config.steps)
+        for name in list(sources)[:: 1 if turn % 2 else -1]:
+            began = time.perf_counter()
+            for batch in itertools.islice(sources[name], config.steps):
+                logs = step(batch)
+            float(next(iter(logs.values())))  # waits
+            found[name].append((time.perf_counter() - began) / config.steps)
     return found
 
 
@@ -175,9 +174,8 @@ def _peak(folder: Path, gib: float) -> int:
 
 def report_peak(folder: str, gib: float) -> None:
     """Print the peak of this process."""
-    pairs = _read(Path(folder), gib)
-    for epoch in range(2):
-        _exhaust(_epoch(pairs, epoch))
+    for _ in _batches(_read(Path(folder), gib), 2):
+        pass
     # not getrusage's: a child process inherits its parent's
     lines = Path("/proc/self/status").read_text().splitlines()
     print(next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")))
@@ -186,7 +184,7 @@ def report_peak(folder: str, gib: float) -> None:
 def _print(rates, seconds, peaks) -> None:
     _print_heading("pairs per second")
     for name, values in rates.items():
-        _print_row(name, values, rates[PLAIN])
+        _print_row(name, values, rates[PLAIN.format(name.split()[1])])
     if seconds:
         _print_heading("seconds a training step")
         for name, values in seconds.items():

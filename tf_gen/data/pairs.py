@@ -156,7 +156,7 @@ def _two_files(size, enough):
 
 
 def _row(sides, size):
-    return np.stack([resize(side, size, size) for side in sides])
+    return resize(np.stack(sides), size, size)
 
 
 def _sha(data: bytes) -> str:

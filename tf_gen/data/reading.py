@@ -22,7 +22,7 @@ from .cache import Cache, arrange, forget
 from .sources import Unreadable
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
-MAX_PIXELS = 100_000_000  # by the header, before a pixel is decoded: a small file can claim more
+MAX_PIXELS = 80_000_000  # by the header, before a pixel is decoded: a small file can claim more
 LARGE = 16_000_000  # pixels from which on images are decoded one at a time
 BAND = 4_000_000  # pixels that become RGB at a time: Pillow would hold a whole image four times
 READ_AHEAD = 64  # images that are in work at a time; of an archive their bytes are in memory
@@ -139,14 +139,18 @@ def _on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
 
 
-def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """uint8 [H, W, C] -> uint8 [height, width, C]: area averaging down, bilinear up."""
-    if image.shape[:2] == (height, width):
-        return image
-    shrinks = height <= image.shape[0] and width <= image.shape[1]
-    method = "area" if shrinks else "bilinear"
-    wide = tf.image.resize(image[None], (height, width), method=method, antialias=True)[0]
-    return np.clip(np.rint(wide.numpy()), 0, 255).astype(np.uint8)
+def resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """uint8 [..., H, W, C] -> uint8 [..., height, width, C]: area averaging down, bilinear up."""
+    *some, old_height, old_width, channels = images.shape
+    if (old_height, old_width) == (height, width):
+        return images
+    batch = images.reshape(-1, old_height, old_width, channels)
+    if height <= old_height and width <= old_width:
+        # what tf.image.resize calls; its own Python holds up the other threads
+        wide = tf.raw_ops.ResizeArea(images=batch, size=(height, width)).numpy()
+    else:
+        wide = tf.image.resize(batch, (height, width), antialias=True).numpy()
+    return np.rint(wide).astype(np.uint8).reshape(*some, height, width, channels)
 
 
 class Rows(NamedTuple):
