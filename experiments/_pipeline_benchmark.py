@@ -27,7 +27,6 @@ from tf_gen.errors import UserError
 
 SIZE, RESIZED, BATCH = 256, 286, 2  # the report's, and the paper's jitter
 PLAIN, OWN = "plain, {} epoch", "tf_gen, {} epoch"
-SETTLE = 1.0  # seconds in which the variant before it stops reading ahead
 ONE_BATCH, EPOCH = "one batch again and again", "batches of an epoch"
 
 
@@ -112,18 +111,17 @@ def _take(iterator, count: int) -> float:
 def _rates(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
     """{variant: pairs per second in each round}; first epochs from nothing, as in a new run."""
     each = steps_per_epoch(count, BATCH)
-    plain = iter(plain_batches(folder).repeat())
+    plain = plain_batches(folder)  # an iterator for each epoch: one for all would read ahead
     own = iter(_batches(_read(folder), rounds + 2))
     variants = {
         PLAIN.format("first"): lambda: _take(iter(plain_batches(folder)), each),
         OWN.format("first"): lambda: _take(iter(_batches(_read(folder), 1)), each),
-        PLAIN.format("later"): lambda: _take(plain, each),
+        PLAIN.format("later"): lambda: _take(iter(plain), each),
         OWN.format("later"): lambda: _take(own, each),
     }
     found = {name: [] for name in variants}
     for turn in range(-1, rounds):
         for name in list(variants)[:: 1 if turn % 2 else -1]:
-            time.sleep(SETTLE)
             began = time.perf_counter()
             variants[name]()
             if turn >= 0:  # at first the files come into the system's cache
