@@ -6,7 +6,6 @@ from pathlib import Path
 
 from experiments._run_readme import inline
 from tf_gen.data import published
-from tf_gen.data.cache import Cache
 from tf_gen.data.faces import FaceSplits
 from tf_gen.data.pairs import Pairs
 from tf_gen.data.sources import Folder, Merged
@@ -31,11 +30,6 @@ def source_of(config, sets: dict):
         for name, one in sets.items()
     }
     return Merged(found) if len(found) > 1 else found.popitem()[1]
-
-
-def cache_of(config) -> Cache:
-    """Of ``--cache-gib``."""
-    return Cache(config.cache_gib)
 
 
 def told(comparisons) -> tuple[str, str]:

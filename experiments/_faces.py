@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from experiments import _figures
-from experiments._data import cache_of, face_files, say_unused, source_of, told
+from experiments._data import face_files, say_unused, source_of, told
 from experiments._training import dtype_policy
 from tf_gen.data import (
     Faces,
@@ -19,6 +19,7 @@ from tf_gen.data import (
     ordered_batches,
     steps_per_epoch,
 )
+from tf_gen.data.cache import Cache
 from tf_gen.data.published import ANIME_FACES, CARTOON_FACES, compare
 from tf_gen.errors import UserError
 from tf_gen.optimizers import FusedAdam
@@ -30,6 +31,7 @@ PUBLISHED = {"anime": ANIME_FACES, "cartoon": CARTOON_FACES}
 SAMPLES = 5  # images of the data set shown (the report)
 SHOWN = 8  # images in each other row (the report)
 FIRST_LINES = """```python
+import tensorflow as tf
 
 model = tf.saved_model.load("saved_model")
 """
@@ -143,7 +145,7 @@ def load_data(config, styles, by_class) -> Loaded:
     source = source_of(config, sets)
     data = load_faces(
         source, config.image_size, by_class=by_class, crop=config.crop,
-        skip_unreadable=config.skip_unreadable, cache=cache_of(config),
+        skip_unreadable=config.skip_unreadable, cache=Cache(config.cache_gib),
     )  # fmt: skip
     files = face_files(source, data)
     say_unused(files)

@@ -100,12 +100,9 @@ def _batches(pairs, epochs: int):
     )
 
 
-def _take(iterator, count: int) -> float:
-    """Seconds for so many batches."""
-    began = time.perf_counter()
+def _take(iterator, count: int) -> None:
     for _ in range(count):
         next(iterator)
-    return time.perf_counter() - began
 
 
 def _rates(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 
 from experiments import _figures
-from experiments._data import cache_of, pair_files, say_unused, source_of, told
+from experiments._data import pair_files, say_unused, source_of, told
 from experiments._training import dtype_policy, image_summary
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.data import Pairs, draw_pairs, load_pairs, steps_per_epoch, training_batches
+from tf_gen.data.cache import Cache
 from tf_gen.data.images import to_tanh_range
 from tf_gen.data.published import MAPS, compare
 from tf_gen.data.sources import Unreadable
@@ -239,7 +240,7 @@ def load_data(config) -> Data:
 
 def _read(source, config, sizes) -> dict[str, Pairs]:
     """Both splits; what is unreadable in either is told in one error."""
-    found, bad, cache = {}, [], cache_of(config)
+    found, bad, cache = {}, [], Cache(config.cache_gib)
     for split in ("val", "train"):  # the smaller first: a missing one is told at once
         try:
             # the contract's figures are of validation images that were decoded in full

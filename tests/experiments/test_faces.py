@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -113,6 +114,16 @@ def test_a_run_leaves_a_complete_folder(runs, name):
         assert np.isfinite(found[figure]), figure
         assert f"{found[figure]:.6g}" in readme
     assert str(folder) in readme or name == "vq_vae_faces"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_lines_of_a_runs_readme_load_its_model(runs, name, monkeypatch):
+    monkeypatch.chdir(runs / name)
+    readme = Path("README.md").read_text()
+    (lines,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    found = {"images": np.zeros((2, 16, 16, 3), np.float32)}
+    exec(lines, found)
+    assert callable(found["model"].reconstruct)
 
 
 @pytest.mark.parametrize("name", NAMES)

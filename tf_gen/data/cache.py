@@ -49,9 +49,7 @@ def _mapped(folder: Path, shape, size: int) -> np.memmap:
     with tempfile.TemporaryFile(dir=folder) as file:
         if hasattr(os, "posix_fallocate"):  # a disk that fills up later would be a SIGBUS
             os.posix_fallocate(file.fileno(), 0, size)
-        return np.memmap(
-            file, np.uint8, "r+" if os.fstat(file.fileno()).st_size else "w+", 0, shape
-        )
+        return np.memmap(file, np.uint8, "r+", shape=shape)
 
 
 def arrange(array: np.ndarray, rows) -> np.ndarray:
