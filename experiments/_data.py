@@ -7,7 +7,7 @@ from pathlib import Path
 from experiments._run_readme import inline
 from tf_gen.data import published
 from tf_gen.data.faces import FaceSplits
-from tf_gen.data.pairs import Pairs
+from tf_gen.data.pairs import Pairs, files_of
 from tf_gen.data.sources import Folder, Merged
 from tf_gen.errors import UserError
 
@@ -18,6 +18,8 @@ def check_data_dir(config) -> None:
     """Raise UserError if the option would be ignored."""
     if config.data_dir is not None and config.data != "report":
         raise UserError("--data-dir: only --data report looks there; give --data a folder itself")
+    if config.data_dir is not None and config.data_dir.is_file():
+        raise UserError(f"--data-dir {config.data_dir}: a file; give the folder that it lies in")
 
 
 def source_of(config, sets: dict):
@@ -25,10 +27,13 @@ def source_of(config, sets: dict):
     if config.data != "report":
         return Folder(config.data)
     data_dir = config.data_dir or published.default_data_dir()
-    found = {
-        name: published.obtain(one, published.places(data_dir), data_dir / "downloads")
-        for name, one in sets.items()
-    }
+    try:
+        found = {
+            name: published.obtain(one, published.places(data_dir), data_dir / "downloads")
+            for name, one in sets.items()
+        }
+    except published.NotFound as error:
+        raise UserError(f"{error}; or go without it: --data synthetic") from error
     return Merged(found) if len(found) > 1 else found.popitem()[1]
 
 
@@ -42,27 +47,34 @@ def told(comparisons) -> tuple[str, str]:
 
 def pair_files(source, splits: dict[str, Pairs]) -> list[tuple[str, str, str]]:
     """(file, use, reason) of the files of pairs."""
-    return [
+    told = [
         *((name, split, "") for split, pairs in splits.items() for name in pairs.names),
         *((name, "unreadable", why) for pairs in splits.values() for name, why in pairs.skipped),
-        *_passed_over(source),
     ]
+    return _with_others(source, [(file, *of) for name, *of in told for file in files_of(name)])
 
 
 def face_files(source, splits: FaceSplits) -> list[tuple[str, str, str]]:
     """(file, use, reason) of the files of faces."""
-    return [
+    told = [
         *((name, "train", "") for name in splits.train.names),
         *((name, "val", "") for name in splits.val.names),
         *((name, "unreadable", why) for name, why in splits.skipped),
         *((name, "duplicate", f"of {first}") for name, first in splits.duplicates),
         *((name, "left out", "to balance the classes") for name in splits.left_out),
-        *_passed_over(source),
     ]
+    return _with_others(source, told)
 
 
-def _passed_over(source):
-    return [(name, "passed over", "not the name of an image") for name in source.passed_over]
+def _with_others(source, told):
+    """And all others of the source, passed over."""
+    known = {name for name, _, _ in told}
+    outside = (name for name in source.names if name not in known)
+    return [
+        *told,
+        *((name, "passed over", "not in one of the folders that are read") for name in outside),
+        *((name, "passed over", "not the name of an image") for name in source.passed_over),
+    ]
 
 
 def write_files(path: Path, files: list[tuple[str, str, str]]) -> None:
@@ -91,7 +103,7 @@ def say_unused(files: list[tuple[str, str, str]]) -> None:
         ("unreadable", "unreadable images"),
         ("duplicate", "exact duplicates"),
         ("left out", "images to balance the classes"),
-        ("passed over", "files that are not named like images"),
+        ("passed over", "files that are no images, or not in one of the folders that are read"),
     ):
         if counts[use]:
             print(f"left out {counts[use]} {said}")

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from experiments._launch import check_range
+from experiments._launch import check_given, check_range
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,8 @@ class TrainingOptions:
     """Go on without files that cannot be read, counted and listed, instead of refusing."""
 
     def check(self) -> None:
-        """Raise UserError for a number out of range."""
+        """Raise UserError for an empty name, or a number out of range."""
+        check_given("data", self.data)
         for field in ("epochs", "batch_size"):
             check_range(field.replace("_", "-"), getattr(self, field), 1)
         check_range("learning-rate", self.learning_rate, 0.0, open_low=True)

@@ -20,6 +20,7 @@ from tf_gen.export import export_vq_vae
 from tf_gen.models.vq_vae import START_IMAGES
 from tf_gen.training import autoencoder_evaluation as evaluation
 from tf_gen.training.callbacks import EpochSummary
+from tf_gen.training.checkpoints import newest_step
 from tf_gen.training.run_dir import RunDir
 
 NAME = "vq_vae_faces"
@@ -64,6 +65,21 @@ class VqVaeTask(FaceTask):
         if before and then != now:
             wanted = f"give --vae-run {then}" if then else "leave --vae-run out"
             raise UserError(f"{folder.path} was started with another VAE: {wanted}")
+        if newest_step(folder / "checkpoints") and not then:
+            self._check_own_vae(folder, before["settings"]["vae_epochs"])
+
+    def _check_own_vae(self, folder, epochs):
+        """Of a run that goes on: its VAE was trained before the first step."""
+        if self.config.vae_epochs != epochs:
+            raise UserError(
+                f"--vae-epochs {self.config.vae_epochs}: the VAE of {folder.path} was trained "
+                f"with {epochs}, which can no longer change"
+            )
+        if not (folder / "vae" / "saved_model").is_dir():
+            raise UserError(
+                f"{folder.path}: the VAE that this run trained is no longer in its vae/; put it "
+                "back, or start a new run"
+            )
 
     def build(self):
         """(A compiled VQVAE, what a checkpoint of it holds)."""

@@ -44,7 +44,7 @@ class Config:
 def run(config: Config) -> int:
     """Measure, print, write and draw; returns the exit code."""
     config.check()
-    from experiments._pipeline_benchmark import measure_pipeline  # imports TensorFlow
+    from experiments._benchmark.pipeline import measure_pipeline  # imports TensorFlow
 
     return measure_pipeline(config)
 

@@ -16,6 +16,7 @@ from tf_gen.data.published import (
     ANIME_FACES,
     CARTOON_FACES,
     MAPS,
+    NotFound,
     compare,
     default_data_dir,
     obtain,
@@ -103,10 +104,17 @@ def test_one_message_says_what_to_fetch_from_where_to_where(tmp_path):
     message = str(caught.value)
     for part in (
         "kaggle.com/datasets/splcher/animefacedataset", "soumikrakshit/anime-faces",
-        "animefacedataset.zip", str(tmp_path), "--data synthetic",
+        "animefacedataset.zip", str(tmp_path),
     ):  # fmt: skip
         assert part in message
     assert "\n" not in message
+
+
+def test_downloads_that_cannot_be_written_are_told_with_what_to_fetch(tmp_path):
+    downloads = tmp_path / "a file" / "downloads"
+    downloads.parent.touch()
+    with pytest.raises(NotFound, match=r"a file.*: Not a directory. Fetch it from .*maps.tar.gz"):
+        obtain(MAPS, [tmp_path], downloads)
 
 
 def test_an_archive_of_something_else_is_refused(tmp_path):

@@ -439,6 +439,12 @@ def test_a_small_file_that_claims_a_huge_image_is_refused_at_once(side):
     assert time.perf_counter() - start < 0.5
 
 
+@pytest.mark.parametrize("side", [9_001, 60_000])  # Pillow's own limit lies between
+def test_what_is_said_of_a_huge_image_is_our_limit(side):
+    with pytest.raises(Unreadable, match="more than the 80,000,000 (pixels )?that are read"):
+        decode(png(side, side, 8, 2, b""), "image")
+
+
 # --------------------------------------------------------------------------------------- resize
 
 

@@ -6,13 +6,14 @@ import os
 import shutil
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from experiments import cvae_faces, pix2pix_maps, vae_cartoon
+from experiments import _launch, cvae_faces, pix2pix_maps, vae_cartoon
 
 SMALL_MAPS = {"filters": 2, "image_size": 32, "max_steps": 2}
 SMALL_FACES = {"image_size": 16, "batch_size": 8, "max_steps": 2}
@@ -131,6 +132,51 @@ def test_a_folder_of_odd_files_is_read_and_each_of_them_accounted_for(faces, tmp
     assert "- `new\\nline.jpg`: unreadable, " in readme and "- `empty.webp`: unreadable" in readme
     assert "new\\nline.jpg" in capsys.readouterr().out
     data.chmod(0o755)
+
+
+def test_images_outside_of_the_folders_that_are_read_are_listed_too(maps, faces, tmp_path):
+    data = tmp_path / "maps"
+    shutil.copytree(maps, data)
+    shutil.copytree(maps / "val", data / "trainA")
+    shutil.copy(maps / "val" / "1.png", data / "root.png")
+    assert run(pix2pix_maps, SMALL_MAPS, data=str(data), run_dir=tmp_path / "a") == 0
+    outside = [name for name, (use, _) in listed(tmp_path / "a").items() if use == "passed over"]
+    assert sorted(outside) == ["root.png", *(f"trainA/{i}.png" for i in (1, 2, 3))]
+    shutil.copytree(faces, tmp_path / "faces")
+    shutil.copy(maps / "val" / "1.png", tmp_path / "faces" / "root.png")
+    options = {"data": str(tmp_path / "faces"), "run_dir": tmp_path / "b"}
+    assert run(cvae_faces, SMALL_FACES, **options) == 0
+    files = listed(tmp_path / "b")
+    assert files["root.png"] == ("passed over", "not in one of the folders that are read")
+    assert len(files) == 49
+
+
+def test_both_files_of_a_pair_in_two_folders_are_listed(maps, tmp_path):
+    for split in ("train", "val"):
+        for side in "AB":
+            shutil.copytree(maps / split, tmp_path / "data" / f"{split}{side}")
+    (tmp_path / "data" / "trainB" / "1.png").write_bytes(b"none")
+    options = {"data": str(tmp_path / "data"), "run_dir": tmp_path / "run"}
+    assert run(pix2pix_maps, SMALL_MAPS, **options, skip_unreadable=True) == 0
+    files = listed(tmp_path / "run")
+    assert len(files) == 18 and files["trainB/2.png"] == files["trainA/2.png"] == ("train", "")
+    for name in ("trainA/1.png", "trainB/1.png"):
+        assert files[name][0] == "unreadable" and files[name][1].startswith("trainB/1.png: ")
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"data": ""}, "--data: is empty"),
+        ({"data": "report", "data_dir": Path(__file__)}, "a file; give the folder that it lies in"),
+        ({"data": "report", "data_dir": Path("/dev/null/x")}, "or go without it: --data synthetic"),
+    ],
+)  # fmt: skip
+def test_no_data_ends_in_one_line_and_exit_code_2(options, message, tmp_path, capsys):
+    config = vae_cartoon.Config(**SMALL_FACES, **options, run_dir=tmp_path)
+    assert _launch._guarded("vae_cartoon", vae_cartoon.run, config) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
 
 
 def test_images_kept_in_a_file_train_the_same_weights(maps, tmp_path):

@@ -205,6 +205,18 @@ def test_a_run_goes_on_with_the_vae_that_it_was_started_with(faces, runs, tmp_pa
     assert guarded(capsys, "vq_vae_faces", **options, **given, max_steps=2)[0] == 0
 
 
+def test_the_vae_that_a_run_trained_itself_stays(faces, tmp_path, capsys):
+    options = {"data": source(faces, "vq_vae_faces"), "run_dir": tmp_path, "vae_epochs": 1}
+    assert guarded(capsys, "vq_vae_faces", **options, max_steps=1)[0] == 0
+    code, error = guarded(capsys, "vq_vae_faces", **{**options, "vae_epochs": 2}, max_steps=2)
+    assert code == 2 and "--vae-epochs 2: the VAE of" in error and error.count("\n") == 1
+    (tmp_path / "vae").rename(tmp_path / "away")
+    code, error = guarded(capsys, "vq_vae_faces", **options, max_steps=2)
+    assert code == 2 and "is no longer in its vae/" in error and error.count("\n") == 1
+    (tmp_path / "away").rename(tmp_path / "vae")
+    assert guarded(capsys, "vq_vae_faces", **options, max_steps=2)[0] == 0
+
+
 def test_odd_names_of_files_and_classes_do_no_harm(faces, tmp_path, capsys):
     folder = tmp_path / "data"
     shutil.copytree(faces, folder)

@@ -101,6 +101,12 @@ def _parts(source, split) -> list[list[str]]:
     )
 
 
+def files_of(name: str) -> tuple[str, ...]:
+    """The files of the pair of this name (in ``Pairs.names``): one, or of two folders both."""
+    folder, _, below = name.partition("/")
+    return (name, f"{folder[:-1]}B/{below}") if folder.endswith("A") else (name,)
+
+
 def _matched(source, names_a, names_b):
     """(name of A, what reads [(name, bytes)] of both) of each pair."""
     a, b = ({name.partition("/")[2]: name for name in names} for names in (names_a, names_b))

@@ -73,6 +73,10 @@ ANIME_FACES = PublishedSet(
 )
 
 
+class NotFound(UserError):
+    """A published set is neither here nor can it be fetched."""
+
+
 def default_data_dir() -> Path:
     """Where TensorFlow Datasets keeps its own, without importing it."""
     return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
@@ -86,8 +90,8 @@ def places(data_dir: Path) -> list[Path]:
 def obtain(published: PublishedSet, folders: list[Path], downloads: Path):
     """The set as a source of images: found in one of the folders, else fetched to ``downloads``.
 
-    Raises: UserError, one message with the file to fetch, from where and to where, if it can
-        neither be found nor fetched; or for a damaged archive.
+    Raises: NotFound, one message with the file to fetch, from where and to where, if it can
+        neither be found nor fetched; UserError for a damaged archive.
     """
     if found := _find(published, folders):
         return found
@@ -100,10 +104,12 @@ def obtain(published: PublishedSet, folders: list[Path], downloads: Path):
             return _open(published, archive)
         except UserError as error:
             reason = error
-    raise UserError(
+        except OSError as error:  # the folder of downloads cannot be made or written
+            reason = f"{error.filename or downloads}: {error.strerror or error}"
+    raise NotFound(
         f"{published.title}: not in {', '.join(map(str, folders))}, and {reason}. Fetch it from "
         f"{published.page} and put {published.archives[0]}, or its unpacked folder "
-        f"{published.folders[0]}, in {folders[0]}; or go without it: --data synthetic"
+        f"{published.folders[0]}, in {folders[0]}"
     )
 
 

@@ -27,10 +27,7 @@ LARGE = 16_000_000  # pixels from which on images are decoded one at a time
 BAND = 4_000_000  # pixels that become RGB at a time: Pillow would hold a whole image four times
 READ_AHEAD = 64  # images that are in work at a time; of an archive their bytes are in memory
 # what Pillow raises for damaged files of these formats
-DAMAGED = (
-    *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, OverflowError),
-    Image.DecompressionBombError,  # far more pixels than MAX_PIXELS
-)
+DAMAGED = (*(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, OverflowError),)
 TURNS = {  # EXIF orientation -> what sets the image upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -91,6 +88,10 @@ def decode(data: bytes, name: str, at_least: tuple[int, int] | None = None) -> n
                 return _to_rgb(_upright(image))
     except Unreadable:
         raise
+    except Image.DecompressionBombError as error:  # far more than MAX_PIXELS
+        raise Unreadable(
+            f"{name}: it has more than the {MAX_PIXELS:,} pixels that are read; make it smaller"
+        ) from error
     except DAMAGED as error:
         reason = str(error).partition("<")[0].strip() or type(error).__name__
         raise Unreadable(f"{name}: not a readable image ({reason})") from error

@@ -12,6 +12,7 @@ from PIL import Image
 
 from tf_gen.data.builders import AnimeFaces
 from tf_gen.data.synthetic_faces import draw_faces
+from tf_gen.errors import UserError
 
 DUMMY = Path(AnimeFaces.code_path).parent / "dummy_data"
 IMAGES = DUMMY / "animefacedataset" / "images"
@@ -85,3 +86,11 @@ def test_the_validating_tenth_goes_by_the_pixels_hash(tmp_path):
             pixels = np.asarray(Image.open(DUMMY / "animefacedataset" / name))
             content = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
             assert (int(content[:8], 16) / 2**32 < 0.1) == (split == "validation")
+
+
+def test_a_gif_is_refused_since_tensorflow_reads_it_as_a_film(tmp_path):
+    folder = tmp_path / "manual" / "animefacedataset"
+    shutil.copytree(IMAGES, folder / "images")
+    Image.new("RGB", (9, 9)).save(folder / "images" / "x.gif")
+    with pytest.raises(UserError, match="images/x.gif: TensorFlow reads a GIF as a film"):
+        prepared(tmp_path, tmp_path / "manual")

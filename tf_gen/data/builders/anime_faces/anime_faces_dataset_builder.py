@@ -8,6 +8,7 @@ from tf_gen.data.builders._source import instructions, note, obtained
 from tf_gen.data.cache import Cache
 from tf_gen.data.published import ANIME_FACES
 from tf_gen.data.reading import decode, read_rows
+from tf_gen.errors import UserError
 
 VALIDATION_SHARE = 0.1
 
@@ -32,6 +33,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager):
         source = obtained(ANIME_FACES, dl_manager)
+        if films := [name for name in source.names if name.lower().endswith(".gif")]:
+            raise UserError(
+                f"{source.path}: {films[0]}: TensorFlow reads a GIF as a film; make it a PNG"
+            )
         note(self, ANIME_FACES, {"": len(source.names)}, {})
         kept = first_of_each(source)
         self.info.metadata["duplicates"] = len(source.names) - len(kept)

@@ -1,0 +1,1 @@
+"""What ``experiments.benchmark`` measures: variants, each in a process of its own, in turn."""
