@@ -1,5 +1,7 @@
 """pix2pix: a conditional GAN with an L1 term (the report, R2.1; Isola et al. 2017)."""
 
+import contextlib
+
 import keras
 import tensorflow as tf
 
@@ -12,6 +14,14 @@ from .patch_discriminator import PatchDiscriminator
 from .unet_generator import UNetGenerator
 
 UPDATES = ("alternating", "simultaneous")
+
+
+@contextlib.contextmanager
+def _tape(variables):
+    """A gradient tape that watches these variables alone."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([variable.value for variable in variables])
+        yield tape
 
 
 @keras.saving.register_keras_serializable("tf_gen")
@@ -145,24 +155,22 @@ class Pix2Pix(keras.Model):
         inputs, targets = batch
         if not (self.generator.built and self.discriminator.built):  # fit on a new model
             self.build(tuple(inputs.shape))
-        seed = self._seeds(inputs, draw=0)
         variables = self.generator.trainable_variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([variable.value for variable in variables])
-            fakes = self.generator(inputs, training=True, seed=seed)
-            gradients, logs = self._discriminator_gradients(inputs, targets, fakes)
+        with _tape(variables) as tape:
+            fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=0))
+            update_discriminator, fake_logits, logs = self._judge_both(inputs, targets, fakes)
             if self.update == "alternating":
-                apply_finite("discriminator", self.discriminator_optimizer, *gradients)
+                update_discriminator()
                 if self.redraw_fakes:
                     fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=1))
-            fake_logits = self._judge(inputs, fakes)
+                fake_logits = self._judge(inputs, fakes)
             adversarial = losses.generator_term(self.adversarial_loss, fake_logits)
             reconstruction = losses.reconstruction(self.reconstruction, targets, fakes)
             loss = adversarial + self.reconstruction_weight * reconstruction
-        generator_gradients = tape.gradient(loss, variables)
+        gradients = tape.gradient(loss, variables)
         if self.update == "simultaneous":
-            apply_finite("discriminator", self.discriminator_optimizer, *gradients)
-        apply_finite("generator", self.optimizer, loss, generator_gradients, variables)
+            update_discriminator()
+        apply_finite("generator", self.optimizer, loss, gradients, variables)
         return {
             "generator_loss": loss,
             "generator_adversarial_loss": adversarial,
@@ -170,14 +178,21 @@ class Pix2Pix(keras.Model):
             **logs,
         }
 
-    def _discriminator_gradients(self, inputs, targets, fakes):
+    def _judge_both(self, inputs, targets, fakes):
+        """(a function that updates the discriminator, its logits of the fakes, its logs)."""
+        if self.update == "alternating":
+            fakes = tf.stop_gradient(fakes)  # the generator's loss takes the updated one's logits
         variables = self.discriminator.trainable_variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([variable.value for variable in variables])
+        with _tape(variables) as tape:
             real_logits = self._judge(inputs, targets)
-            fake_logits = self._judge(inputs, tf.stop_gradient(fakes))
+            fake_logits = self._judge(inputs, fakes)
             real, fake = losses.discriminator_terms(self.adversarial_loss, real_logits, fake_logits)
             loss = real + fake
+
+        def update():
+            gradients = tape.gradient(loss, variables)
+            apply_finite("discriminator", self.discriminator_optimizer, loss, gradients, variables)
+
         logs = {
             "discriminator_loss": loss,
             "discriminator_real_loss": real,
@@ -185,7 +200,7 @@ class Pix2Pix(keras.Model):
             "d_real": tf.reduce_mean(tf.sigmoid(real_logits)),
             "d_fake": tf.reduce_mean(tf.sigmoid(fake_logits)),
         }
-        return (loss, tape.gradient(loss, variables), variables), logs
+        return update, fake_logits, logs
 
     def _judge(self, inputs, images):
         shown = [inputs, images] if self.discriminator.conditional else images
