@@ -46,12 +46,29 @@ def bars(path: Path, values: np.ndarray, title: str, axes: tuple[str, str]) -> N
 
 def named_bars(path: Path, values: dict[str, float], title: str) -> None:
     """One bar for each name."""
-    figure, axis = pyplot.subplots(figsize=(6.4, 0.7 * len(values) + 1.0))
+    figure, axis = pyplot.subplots(figsize=(8.0, 0.4 * len(values) + 1.2))
     drawn = axis.barh(list(values), list(values.values()))
     axis.bar_label(drawn, fmt="%.4g", padding=3)
     axis.set(title=title)
     axis.invert_yaxis()
     axis.margins(x=0.15)
+    _save(figure, path)
+
+
+def growth(path: Path, panels: dict[str, list[tuple[float, float, float]]]) -> None:
+    """Seconds (left, solid) and memory (right, dashed) by what each panel is named after.
+
+    Args: panels: title -> (x, seconds, GiB) in the order of x.
+    """
+    figure, axes = pyplot.subplots(1, len(panels), figsize=(4.4 * len(panels), 3.4), squeeze=False)
+    for axis, (title, points) in zip(axes[0], panels.items(), strict=True):
+        x, seconds, memory = zip(*points, strict=True)
+        axis.plot(x, seconds, "o-", label="seconds a step")
+        right = axis.twinx()
+        right.plot(x, memory, "s--", color="tab:orange", label="peak memory, GiB")
+        axis.set(xlabel=title, xticks=x, ylim=(0, None), ylabel="seconds a step")
+        right.set(ylim=(0, None), ylabel="peak memory, GiB")
+        axis.grid(alpha=0.3)
     _save(figure, path)
 
 

@@ -157,12 +157,12 @@ def image_summary(name, draw):
 
 def dtype_policy(precision: str) -> str:
     """The Keras dtype policy of ``--precision``; warns where the hardware has no bfloat16."""
-    if precision == "bfloat16" and not _has_bfloat16():
+    if precision == "bfloat16" and not has_bfloat16():
         print("warning: no bfloat16 in this processor's hardware: it will be slower than float32")
     return {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
 
 
-def _has_bfloat16() -> bool:
+def has_bfloat16() -> bool:
     """Whether a GPU, or this processor as far as Linux tells, computes in bfloat16."""
     cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text() if cpuinfo.exists() else "avx512_bf16"

@@ -1,10 +1,14 @@
-"""Benchmarks on this machine: what the data pipeline reaches beside a plain one."""
+"""Benchmarks on this machine: training steps, inference and the data pipeline, beside plain Keras
+code, PyTorch (where it is installed) and the bound that the arithmetic sets.
+
+Each variant runs in a process of its own, in turn with the others; about 40 minutes on two cores.
+"""
 
 import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from experiments._launch import check_range, launch
+from experiments._launch import DONE, check_range, default_run_dir, launch
 
 NAME = "benchmark"
 
@@ -13,24 +17,40 @@ NAME = "benchmark"
 class Config:
     """Every option."""
 
-    what: tuple[Literal["pipeline"], ...] = ("pipeline",)
-    """pipeline: reading pairs and making batches of them, and what a training step waits for."""
-    data: str = "synthetic"
-    """synthetic (pairs drawn by the package, saved as JPEG of 1200 x 600), or a folder that holds
-    train/ of side-by-side pairs."""
-    pairs: int = 240
-    """Pairs in an epoch, at most."""
+    what: tuple[Literal["pipeline", "training", "inference", "growth"], ...] = (
+        "pipeline", "training", "inference",
+    )  # fmt: skip
+    """pipeline: reading pairs, making batches, and what a training step waits for; training:
+    steps of each model; inference: of the SavedModels; growth: a step of pix2pix by batch size,
+    image size and replicas."""
+    models: tuple[Literal["pix2pix", "vae", "cvae", "vq_vae"], ...] = (
+        "pix2pix", "vae", "cvae", "vq_vae",
+    )  # fmt: skip
+    """Whose training and inference are measured."""
+    pix2pix_batches: tuple[int, ...] = (1, 2, 8)
+    """Batch sizes of training pix2pix (256 x 256)."""
+    autoencoder_batches: tuple[int, ...] = (32, 128)
+    """Batch sizes of training the others (64 x 64)."""
+    inference_batches: tuple[int, ...] = (1, 8)
+    """Batch sizes of inference."""
     rounds: int = 5
     """Times that each variant is measured, in turn with the others."""
-    steps: int = 12
-    """Training steps of pix2pix in each round, with batches from the pipeline and with one batch
-    again and again; 0 leaves the training out."""
+    seconds: float = 3.0
+    """Of training or inference in a turn, at least (two steps at least)."""
     filters: int = 64
     """Width of pix2pix' first layers."""
+    data: str = "synthetic"
+    """For pipeline: synthetic (pairs drawn by the package, saved as JPEG of 1200 x 600), or a
+    folder that holds train/ of side-by-side pairs."""
+    pairs: int = 240
+    """For pipeline: pairs in an epoch, at most."""
+    steps: int = 12
+    """For pipeline: training steps of pix2pix in each round, with batches of an epoch and with one
+    batch again and again; 0 leaves them out."""
     cache_gib: float = 0.25
-    """Memory for decoded images, for the measure of the peak."""
+    """For pipeline: memory for decoded images, for the measure of the peak."""
     output: Path | None = None
-    """Folder for benchmark.json and the chart. Default: runs/benchmark/<time>."""
+    """Folder for benchmark.json and the charts. Default: runs/benchmark/<time>."""
 
     def check(self) -> None:
         """Raise UserError for a number out of range."""
@@ -39,14 +59,22 @@ class Config:
         check_range("steps", self.steps, 0)
         check_range("filters", self.filters, 1)
         check_range("cache-gib", self.cache_gib, 0.0)
+        check_range("seconds", self.seconds, 0.0)
+        for field in ("pix2pix_batches", "autoencoder_batches", "inference_batches"):
+            for batch in getattr(self, field):
+                check_range(field.replace("_", "-"), batch, 1)
 
 
 def run(config: Config) -> int:
     """Measure, print, write and draw; returns the exit code."""
     config.check()
-    from experiments._benchmark.pipeline import measure_pipeline  # imports TensorFlow
+    from experiments._benchmark.measures import measure_all  # imports TensorFlow
 
-    return measure_pipeline(config)
+    output = config.output or default_run_dir(NAME)
+    output.mkdir(parents=True, exist_ok=True)
+    measure_all(config, output)
+    print(f"{output}: benchmark.json and the charts")
+    return DONE
 
 
 if __name__ == "__main__":

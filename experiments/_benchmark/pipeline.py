@@ -2,9 +2,6 @@
 
 import contextlib
 import itertools
-import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -18,7 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from experiments import _figures
-from experiments._launch import DONE, default_run_dir
+from experiments._benchmark.worker import peak_bytes
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.data import draw_pairs, load_pairs, steps_per_epoch, training_batches
 from tf_gen.data.cache import GIB, Cache
@@ -30,28 +27,22 @@ PLAIN, OWN = "plain, {} epoch", "tf_gen, {} epoch"
 ONE_BATCH, EPOCH = "one batch again and again", "batches of an epoch"
 
 
-def measure_pipeline(config) -> int:
-    """All of it; writes benchmark.json and pipeline.png."""
-    output = config.output or default_run_dir("benchmark")
-    output.mkdir(parents=True, exist_ok=True)
+def measure_pipeline(config, output: Path) -> dict:
+    """Print, draw ``pipeline.png``, and return the figures."""
     with contextlib.ExitStack() as stack:
         folder = _folder(config, stack)
         count = len(list((folder / "train").iterdir()))
-        print(f"{count} pairs, {os.cpu_count()} processors, {config.rounds} rounds")
+        print(f"{count} pairs, {config.rounds} rounds")
         rates = _rates(folder, count, config.rounds)
         seconds = _step_seconds(folder, config) if config.steps else {}
         peaks = _peaks(folder, (config.cache_gib, 0.0))
-    record = {
-        "data": config.data, "pairs": count, "processors": os.cpu_count(),
-        "machine": platform.processor() or platform.machine(), "tensorflow": tf.__version__,
-        "pairs_per_second": rates, "train_step_seconds": seconds, "peak_bytes": peaks,
-    }  # fmt: skip
-    (output / "benchmark.json").write_text(json.dumps(record, indent=2) + "\n")
     _print(rates, seconds, peaks)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     _figures.named_bars(output / "pipeline.png", medians, "pairs per second, median of the rounds")
-    print(f"{output}: benchmark.json, pipeline.png")
-    return DONE
+    return {
+        "data": config.data, "pairs": count,
+        "pairs_per_second": rates, "train_step_seconds": seconds, "peak_bytes": peaks,
+    }  # fmt: skip
 
 
 def _folder(config, stack) -> Path:
@@ -171,9 +162,7 @@ def report_peak(folder: str, gib: float) -> None:
     """Print the peak of this process."""
     for _ in _batches(_read(Path(folder), gib), 2):
         pass
-    # not getrusage's: a child process inherits its parent's
-    lines = Path("/proc/self/status").read_text().splitlines()
-    print(next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")))
+    print(peak_bytes())
 
 
 def _print(rates, seconds, peaks) -> None:

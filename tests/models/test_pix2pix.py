@@ -1,5 +1,6 @@
 """Pix2Pix: whose weights a step moves, and that every way to train gives the same."""
 
+import collections
 import copy
 import json
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from experiments._benchmark.work import executed
 from tf_gen import Pix2Pix, losses
 from tf_gen.errors import UserError
 from tf_gen.layers import example_seeds
@@ -91,6 +93,29 @@ def test_the_discriminator_is_shown_the_fakes_drawn_a_second_time(make_pix2pix, 
     logs = [model.train_step(batch_of(pairs)) for model in (once, twice)]
     assert logs[0]["d_fake"] == logs[1]["d_fake"]  # the first draw is the same
     assert logs[0]["l1_loss"] != logs[1]["l1_loss"]  # the second has other noise
+
+
+@pytest.mark.parametrize(
+    "options, forward",
+    [
+        # 5 halvings of the generator, 3 convolutions of the discriminator each time it judges
+        ({"update": "simultaneous"}, 5 + 2 * 3),
+        ({"update": "alternating"}, 5 + 3 * 3),
+        ({"update": "alternating", "redraw_fakes": True}, 2 * 5 + 3 * 3),
+    ],
+)
+def test_nothing_is_computed_twice_in_a_step(make_pix2pix, pairs, options, forward):
+    model = make_pix2pix(**options)
+    kinds = collections.Counter(op.type for op in executed(model.train_step, batch_of(pairs)))
+    doublings = 5  # transposed convolutions: backwards they are convolutions
+    assert kinds["Conv2D"] == forward + doublings
+    draws = 2 if "redraw_fakes" in options else 1
+    # backwards without the images: each network's first layer passes nothing on, but the
+    # discriminator's to the generator
+    assert kinds["Conv2DBackpropInput"] == draws * doublings + (5 - 1) + 2 * (3 - 1) + 3
+    assert kinds["Conv2DBackpropFilter"] == 5 + doublings + 2 * 3
+    updated = len(trainable(model.generator)) + len(trainable(model.discriminator))
+    assert kinds["ResourceApplyAdam"] == updated
 
 
 def test_fit_equals_the_compiled_step_in_a_loop(make_pix2pix, pairs):

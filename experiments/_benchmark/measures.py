@@ -1,0 +1,98 @@
+"""All that ``benchmark`` was asked for, one after the other."""
+
+import importlib.util
+import json
+import os
+import platform
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from experiments._benchmark import report, rounds, variants
+from experiments._benchmark.pipeline import measure_pipeline
+from experiments._training import has_bfloat16
+
+
+def measure_all(config, output: Path) -> None:
+    """Print tables, and write benchmark.json (after each part) and the charts."""
+    found = {"machine": machine()}
+    print(", ".join(f"{name} {value}" for name, value in found["machine"].items()))
+
+    def keep():
+        (output / "benchmark.json").write_text(json.dumps(found, indent=2) + "\n")
+
+    if {"training", "inference", "growth"} & set(config.what):
+        precisions = _precisions()
+        rates = {precision: rounds.ask_once(product=precision) for precision in precisions}
+        found["matrix_product_flops"] = rates
+        for precision, rate in rates.items():
+            print(f"matrix product of 4096 x 4096, {precision}: {rate / 1e9:.0f} GFLOP/s")
+    for what in config.what:
+        if what == "pipeline":
+            found[what] = measure_pipeline(config, output)
+        elif what == "growth":
+            found[what] = _measure(config, variants.growth_group(config.filters), rates)
+            print(f"\n{report.growth_table(found[what])}")
+            report.draw_growth(output / "growth.png", found[what])
+        else:
+            found[what] = []
+            for group in _groups(config, what, precisions):
+                found[what].append(_measure(config, group, rates))
+                print(f"\n{report.table(found[what][-1])}", flush=True)
+                keep()
+            report.draw(output, what, found[what])
+            _print_profiles(found[what])
+        keep()
+
+
+def machine() -> dict:
+    """What the figures were made on."""
+    return {
+        "processor": _processor(), "processors": os.cpu_count(),
+        "python": platform.python_version(), "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+    }  # fmt: skip
+
+
+def _processor() -> str:
+    """Its name, and which of the vector instructions it has that matter here, if Linux tells."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        return platform.processor() or platform.machine()
+    fields = dict(
+        line.split(":", 1) for line in cpuinfo.read_text().splitlines()[:60] if ":" in line
+    )
+    fields = {name.strip(): value.strip() for name, value in fields.items()}
+    flags = set(fields.get("flags", "").split()) & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}
+    return f"{fields.get('model name', platform.machine())} ({' '.join(sorted(flags))})"
+
+
+def _precisions() -> list[str]:
+    if has_bfloat16():
+        return ["float32", "bfloat16"]
+    print("bfloat16: not in this processor's hardware, so it is not measured")
+    return ["float32"]
+
+
+def _groups(config, what, precisions):
+    torch = importlib.util.find_spec("torch") is not None
+    if not torch:
+        print(f"{what}: PyTorch is not installed, so it is left out")
+    if what == "inference":
+        batches = config.inference_batches
+        return variants.inference_groups(config.models, batches, torch, config.filters)
+    batches = {"pix2pix": config.pix2pix_batches, "autoencoders": config.autoencoder_batches}
+    return variants.training_groups(config.models, batches, precisions, torch, config.filters)
+
+
+def _measure(config, group, rates) -> dict:
+    return report.record(group.title, rounds.measure(group, config.rounds, config.seconds), rates)
+
+
+def _print_profiles(groups) -> None:
+    for group in groups:
+        for row in group["variants"]:
+            if row["profile"]:
+                print(f"\n### Where the time goes: {group['title']}, {row['label']}\n")
+                print(report.profile_table(row))
