@@ -129,7 +129,17 @@ def batches_of(*parts):
         (lambda: (batches_of((UNIT, LABELS), TANH),), [UNIT[:2], LABELS[:2], TANH[:2]]),
         (lambda: (batches_of(UNIT, LABELS, np.ones(6)),), [UNIT[:2], LABELS[:2]]),
     ],
-    ids=str,
+    ids=[
+        "array",
+        "array and labels",
+        "pair and labels",
+        "list",
+        "tensor",
+        "dataset",
+        "dataset of two",
+        "dataset of a pair and one",
+        "dataset with weights",
+    ],
 )
 def test_the_first_batch_is_found_in_arrays_tuples_and_datasets(given, expected):
     found = first_batch(*given())

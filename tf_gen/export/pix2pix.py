@@ -23,16 +23,25 @@ def export_pix2pix(generator, folder, image_size, input_channels=3):
     Args: folder: to write; image_size: an int; input_channels: those of the model's input.
     """
     images = tf.TensorSpec([None, None, None, input_channels], tf.float32)
+    of_its_size = [None, image_size, image_size, input_channels]
     multiple = 2**generator.depth
+
+    def call(images, **mode):
+        """The model's own size is known in the graph: its layers choose by size how to compute."""
+        return tf.cond(
+            tf.reduce_all(tf.shape(images)[1:3] == image_size),
+            lambda: _call(generator, tf.ensure_shape(images, of_its_size), **mode),
+            lambda: _call(generator, images, **mode),
+        )
 
     @tf.function(input_signature=[images])
     def translate(images):
-        return _call(generator, images, dropout=False, statistics="fixed")
+        return call(images, dropout=False, statistics="fixed")
 
     @tf.function(input_signature=[images, tf.TensorSpec([2], tf.int32)])
     def translate_noisy(images, seed):
         seeds = example_seeds(seed, tf.shape(images)[0])
-        return _call(generator, images, dropout=True, statistics="batch", seed=seeds)
+        return call(images, dropout=True, statistics="batch", seed=seeds)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def translate_bytes(image_bytes):

@@ -1,5 +1,6 @@
 """Layers of the networks."""
 
+from .convolutions import DoublingConv2D, HalvingConv2D
 from .gaussian_sampling import GaussianSampling
 from .noise import ExampleDropout, example_normal, example_seeds
 from .normalization import BatchNorm, InstanceNorm, make_normalization
@@ -8,9 +9,11 @@ from .vector_quantizer import VectorQuantizer
 
 __all__ = [
     "BatchNorm",
+    "DoublingConv2D",
     "DownBlock",
     "ExampleDropout",
     "GaussianSampling",
+    "HalvingConv2D",
     "InstanceNorm",
     "UpBlock",
     "VectorQuantizer",

@@ -24,7 +24,7 @@ class BatchNorm(keras.layers.BatchNormalization):
     def call(self, x, training=False, statistics=None, mask=None):
         statistics = statistics or ("batch" if training else "fixed")
         if statistics == "fixed":
-            return self._fused(x, self.moving_mean, self.moving_variance)[0]
+            return self._scale_and_shift(x)
         if statistics == "image":
             return self._by_image(x)
         if statistics not in ("batch", "measure"):
@@ -36,16 +36,20 @@ class BatchNorm(keras.layers.BatchNormalization):
             self._move(mean, variance, self.momentum)
         return y
 
-    def _fused(self, x, mean=None, variance=None):
-        scale, offset = tf.cast(self.gamma, tf.float32), tf.cast(self.beta, tf.float32)
+    def _scale_and_shift(self, x):
+        # Not the fused kernel: TensorFlow would merge it with the convolution before it into one
+        # of oneDNN that takes three times as long for a single image (docs/performance.md).
+        scale = tf.cast(self.gamma, tf.float32) * tf.math.rsqrt(self.moving_variance + self.epsilon)
+        shift = tf.cast(self.beta, tf.float32) - self.moving_mean * scale
+        return tf.cast(tf.cast(x, tf.float32) * scale + shift, x.dtype)
+
+    def _fused(self, x):
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             x,
-            scale,
-            offset,
-            mean=None if mean is None else tf.convert_to_tensor(mean),
-            variance=None if variance is None else tf.convert_to_tensor(variance),
+            tf.cast(self.gamma, tf.float32),
+            tf.cast(self.beta, tf.float32),
             epsilon=self.epsilon,
-            is_training=mean is None,
+            is_training=True,
         )
         # The kernel gives the unbiased variance; Keras (and the normalisation itself) do not.
         n = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32)

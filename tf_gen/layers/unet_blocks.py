@@ -2,6 +2,7 @@
 
 import keras
 
+from .convolutions import DoublingConv2D, HalvingConv2D
 from .noise import ExampleDropout
 from .normalization import make_normalization
 
@@ -31,9 +32,9 @@ class DownBlock(_Block):
         super().__init__(**kwargs)
         self.filters = filters
         self.normalization = normalization
-        self.convolution = keras.layers.Conv2D(
-            filters, 4, strides=2, padding="same", use_bias=False,
-            kernel_initializer=weights_initializer(), dtype=self.dtype_policy, name="convolution",
+        self.convolution = HalvingConv2D(
+            filters, use_bias=False, kernel_initializer=weights_initializer(),
+            dtype=self.dtype_policy, name="convolution",
         )  # fmt: skip
         self.norm = make_normalization(normalization, self.dtype_policy)
         self.activation = keras.layers.LeakyReLU(0.2, dtype=self.dtype_policy)
@@ -62,9 +63,9 @@ class UpBlock(_Block):
         self.normalization = normalization
         self.dropout = dropout
         self.noise_stream = noise_stream
-        self.convolution = keras.layers.Conv2DTranspose(
-            filters, 4, strides=2, padding="same", use_bias=False,
-            kernel_initializer=weights_initializer(), dtype=self.dtype_policy, name="convolution",
+        self.convolution = DoublingConv2D(
+            filters, kernel_initializer=weights_initializer(),
+            dtype=self.dtype_policy, name="convolution",
         )  # fmt: skip
         self.norm = make_normalization(normalization, self.dtype_policy)
         self.noise = None

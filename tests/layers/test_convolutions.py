@@ -1,0 +1,66 @@
+"""The products are the convolutions, and so are their gradients."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_gen.layers import DoublingConv2D, HalvingConv2D
+from tf_gen.layers.convolutions import SMALL
+
+KERAS = {HalvingConv2D: keras.layers.Conv2D, DoublingConv2D: keras.layers.Conv2DTranspose}
+
+
+def outputs_and_gradients(layer, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        outputs = layer(x)
+        loss = tf.reduce_sum(outputs**2)
+    return [outputs, *tape.gradient(loss, [x, *layer.trainable_variables])]
+
+
+def kinds(layer, shape, batch=None):
+    spec = tf.TensorSpec([batch, *shape], tf.float32)
+    graph = tf.function(layer.__call__).get_concrete_function(spec).graph
+    return {op.type for op in graph.get_operations()}
+
+
+@pytest.mark.parametrize("cls", KERAS)
+@pytest.mark.parametrize("shape", [(2, 2, 3), (4, 8, 3), (8, 2, 3), (3, 5, 3), (32, 16, 3)])
+def test_the_same_as_keras_layers_to_rounding(cls, shape):
+    ours = cls(5, use_bias=False) if cls is HalvingConv2D else cls(5)
+    witness = KERAS[cls](5, 4, strides=2, padding="same", use_bias=False)
+    x = tf.constant(np.random.default_rng(0).normal(size=(3, *shape)).astype(np.float32))
+    ours(x), witness(x)
+    witness.set_weights(ours.get_weights())
+    pairs = zip(outputs_and_gradients(ours, x), outputs_and_gradients(witness, x), strict=True)
+    for own, expected in pairs:
+        np.testing.assert_allclose(own, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_only_small_images_of_known_size_become_products():
+    down, up = HalvingConv2D(2), DoublingConv2D(2)
+    assert "MatMul" in kinds(down, (2 * SMALL, 2 * SMALL, 3))
+    assert "MatMul" in kinds(up, (SMALL, SMALL, 3))
+    for layer, shape in (
+        (down, (4 * SMALL, 2 * SMALL, 3)),
+        (down, (None, None, 3)),
+        (down, (3, 3, 3)),
+        (up, (2 * SMALL, SMALL, 3)),
+        (up, (None, None, 3)),
+    ):
+        assert "MatMul" not in kinds(layer, shape)
+
+
+@pytest.mark.parametrize("cls", KERAS)
+def test_computed_in_the_policys_dtype_with_float32_weights(cls):
+    layer = cls(2, dtype="mixed_bfloat16")
+    assert layer(np.zeros((1, 2, 2, 3), np.float32)).dtype == tf.bfloat16
+    assert layer.kernel.dtype == "float32"
+
+
+@pytest.mark.parametrize("cls", KERAS)
+def test_a_layer_comes_back_from_its_configuration(cls):
+    layer = cls(2, name="deep")
+    again = cls.from_config(layer.get_config())
+    assert again.filters == 2 and again.kernel_size == (4, 4) and again.name == "deep"

@@ -1,0 +1,79 @@
+"""Convolutions of 4 x 4 and stride 2, fast where images have shrunk to a few pixels.
+
+There a convolution's time goes into bringing its weights (512 x 512 x 16 of them in pix2pix'
+deepest layers) into the order that the kernels for large images want. As one matrix product, which
+takes them as they lie, such a layer is up to four times as fast (docs/performance.md).
+"""
+
+import keras
+import tensorflow as tf
+
+SMALL = 4  # pixels: the longest side of the halved image that is worth it
+
+
+class _Stride2:
+    """The options that both share: what remains is Keras' own."""
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(filters, kernel_size=4, strides=2, padding="same", **kwargs)
+
+    def get_config(self):
+        fixed = ("kernel_size", "strides", "padding")
+        return {key: value for key, value in super().get_config().items() if key not in fixed}
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class HalvingConv2D(_Stride2, keras.layers.Conv2D):
+    """``Conv2D`` of 4 x 4, stride 2, "same": [B, 2H, 2W, C] -> [B, H, W, filters]."""
+
+    def convolution_op(self, inputs, kernel):
+        height, width = inputs.shape[1:3]
+        if not _is_small(height, width, 2 * SMALL) or height % 2 or width % 2:
+            return super().convolution_op(inputs, kernel)
+        padded = tf.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        seen = [
+            padded[:, row : row + height : 2, column : column + width : 2]
+            for row in range(4)
+            for column in range(4)
+        ]
+        patches = tf.reshape(tf.concat(seen, -1), [-1, 16 * inputs.shape[-1]])
+        outputs = patches @ tf.reshape(kernel, [-1, self.filters])
+        return tf.reshape(outputs, [-1, height // 2, width // 2, self.filters])
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class DoublingConv2D(_Stride2, keras.layers.Conv2DTranspose):
+    """``Conv2DTranspose`` of 4 x 4, stride 2, "same", without a bias:
+    [B, H, W, C] -> [B, 2H, 2W, filters]."""
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(filters, use_bias=False, **kwargs)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["use_bias"]
+        return config
+
+    def call(self, inputs):
+        height, width, channels = inputs.shape[1:]
+        if not _is_small(height, width, SMALL):
+            return super().call(inputs)
+        kernel = tf.reshape(tf.convert_to_tensor(self.kernel), [-1, channels])
+        patches = tf.matmul(tf.reshape(inputs, [-1, channels]), kernel, transpose_b=True)
+        # Each pixel's patch is 2 x 2 blocks of 2 x 2: a block of all pixels tiles an image, and the
+        # four images lie over each other, two rows or columns apart.
+        patches = tf.reshape(patches, [-1, height, width, 2, 2, 2, 2, self.filters])
+        total = 0.0
+        for row in (0, 1):
+            for column in (0, 1):
+                block = tf.reshape(
+                    patches[:, :, :, row, :, column], [-1, height, width, 4 * self.filters]
+                )
+                image = tf.nn.depth_to_space(block, 2)
+                down, right = [2 * row, 2 - 2 * row], [2 * column, 2 - 2 * column]
+                total += tf.pad(image, [[0, 0], down, right, [0, 0]])
+        return total[:, 1:-1, 1:-1]
+
+
+def _is_small(height, width, longest):
+    return height is not None and width is not None and max(height, width) <= longest
