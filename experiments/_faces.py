@@ -19,6 +19,7 @@ from tf_gen.data import (
     ordered_batches,
     steps_per_epoch,
 )
+from tf_gen.data.batches import WHOLE
 from tf_gen.data.cache import Cache
 from tf_gen.data.published import ANIME_FACES, CARTOON_FACES, compare
 from tf_gen.errors import UserError
@@ -88,12 +89,12 @@ class FaceTask:
     def start(self, folder: RunDir) -> None:
         """Nothing is done before the first step."""
 
-    def batches(self, first_step: int, last_step: int):
+    def batches(self, first_step: int, last_step: int, parts=WHOLE):
         """The training batches of these steps."""
         config, train = self.config, self.data.train
         labels = train.labels if train.classes else None
         return image_batches(
-            train.images, labels, config.batch_size, config.seed, first_step, last_step
+            train.images, labels, config.batch_size, config.seed, first_step, last_step, parts
         )
 
     def validate(self) -> dict[str, float]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tyro
 
-DONE, USER_ERROR, NOT_FINITE, PARTLY = 0, 2, 3, 4
+DONE, USER_ERROR, NOT_FINITE, PARTLY, WORKER_LOST = 0, 2, 3, 4, 5
 
 
 class Stopped(Exception):
@@ -65,7 +65,7 @@ def _terminate(number, frame):
 
 
 def _guarded(name, run, config) -> int:
-    from tf_gen.errors import NotFiniteError, UserError
+    from tf_gen.errors import NotFiniteError, UserError, WorkerLostError
 
     try:
         return run(config)
@@ -79,6 +79,13 @@ def _guarded(name, run, config) -> int:
             "Try a lower --learning-rate or --precision float32",
         )
         return NOT_FINITE
+    except WorkerLostError as error:
+        _complain(
+            name,
+            f"{error}; all workers' same commands, with their --run-dir, go on from the last "
+            "checkpoint",
+        )
+        return WORKER_LOST
     except Stopped as stop:
         _complain(name, f"stopped; the same command with --run-dir {stop.run_dir} goes on")
         return 128 + stop.number

@@ -34,6 +34,11 @@ class TrainingOptions:
     """A checkpoint at least this often."""
     checkpoint_steps: int | None = None
     """A checkpoint every so many steps besides."""
+    strategy: Literal["none", "mirrored", "multi_worker"] = "none"
+    """Several devices share each batch: mirrored: all GPUs (without one, the processor as two);
+    multi_worker: the processes that TF_CONFIG names (docs/reliability.md)."""
+    deterministic: bool = False
+    """The same weights to the bit from run to run on one machine; slower (docs/reliability.md)."""
     cache_gib: float | None = None
     """Memory for decoded images; those beyond it are kept in a file beside the data. Default: a
     quarter of the memory that is free."""

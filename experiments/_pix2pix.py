@@ -13,6 +13,7 @@ from experiments._data import pair_files, say_unused, source_of, told
 from experiments._training import dtype_policy, image_summary
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.data import Pairs, draw_pairs, load_pairs, steps_per_epoch, training_batches
+from tf_gen.data.batches import WHOLE
 from tf_gen.data.cache import Cache
 from tf_gen.data.images import to_tanh_range
 from tf_gen.data.published import MAPS, compare
@@ -130,12 +131,12 @@ class Pix2PixTask:
                 discriminator=self.model.discriminator,
             )
 
-    def batches(self, first_step: int, last_step: int):
+    def batches(self, first_step: int, last_step: int, parts=WHOLE):
         """The training batches of these steps."""
         config, data = self.config, self.data
         return training_batches(
             data.train_inputs, data.train_targets, config.image_size,
-            config.batch_size, config.seed, first_step, last_step,
+            config.batch_size, config.seed, first_step, last_step, parts,
         )  # fmt: skip
 
     def validate(self) -> dict[str, float]:

@@ -11,7 +11,7 @@ What differs from model to model is a *task*, an object with
 - ``start(folder)``: what is done before the first step of a new run;
 - ``best`` (network) and ``by`` (log): whose weights are kept at their best epoch;
 - ``shown``: names of the logs on the progress line; ``watchers(scalars)``: callbacks of its own;
-- ``batches(first_step, last_step)``, ``validate() -> dict``;
+- ``batches(first_step, last_step, parts=WHOLE)``, ``validate() -> dict``;
 - ``draw_data(figures)``, ``finish(folder) -> dict``: measures, draws and exports.
 """
 
@@ -23,16 +23,18 @@ import tensorflow as tf
 from experiments._data import check_data_dir, files_summary, write_files
 from experiments._launch import DONE, Stopped, default_run_dir
 from experiments._run_readme import table, write_readme
+from experiments._strategy import Built, check_strategy, is_chief, make_strategy
 from tf_gen.data import steps_per_epoch
 from tf_gen.errors import UserError
 from tf_gen.training import callbacks
-from tf_gen.training.checkpoints import Checkpoints
+from tf_gen.training.checkpoints import Checkpoints, MetricVariables
 from tf_gen.training.loop import train
 from tf_gen.training.run_dir import RunDir, run_record
 
 NOT_IDENTITY = (  # options that may change when a run is continued
     "data", "data_dir", "cache_gib", "run_dir", "epochs", "decay_epochs", "max_steps", "vae_run",
-    "vae_epochs", "checkpoint_minutes", "checkpoint_steps", "skip_unreadable",
+    "vae_epochs", "checkpoint_minutes", "checkpoint_steps", "skip_unreadable", "deterministic",
+    "strategy",
 )  # fmt: skip
 
 
@@ -41,27 +43,30 @@ def train_run(name: str, config, make_task) -> int:
 
     Args: make_task: config -> a task as above.
     """
+    strategy = make_strategy(config.strategy)
+    replicas, chief = check_strategy(config, strategy), is_chief(strategy)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
     check_data_dir(config)
-    with RunDir(config.run_dir or default_run_dir(name)) as folder:
+    with RunDir(config.run_dir or default_run_dir(name), writing=chief) as folder:
         print(f"run folder: {folder.path}")
         task = make_task(config)
         print(f"data: {task.counts[0]} training and {task.counts[1]} validation examples")
         record = run_record(name, *_fields(config, task))
         continuing = folder.compare(record)
         task.refuse_changes(folder)
-        epoch_steps = steps_per_epoch(task.counts[0], config.batch_size)
+        epoch_steps = steps_per_epoch(task.counts[0], config.batch_size, replicas)
         total = min(task.epochs * epoch_steps, config.max_steps or task.epochs * epoch_steps)
         if steps := _finished(folder, total):
             limit = "max-steps" if total < task.epochs * epoch_steps else "epochs"
             print(f"{folder.path}: this run is finished ({steps} steps); raise --{limit} to go on")
             return DONE
 
-        model, parts = task.build()
-        checkpoints = Checkpoints(
-            folder / "checkpoints", parts, step=model.optimizer.iterations,
-            minutes=config.checkpoint_minutes, steps=config.checkpoint_steps,
-            best=task.best, by=task.by,
-        )  # fmt: skip
+        built = Built(task, strategy)
+        scalars = callbacks.TensorBoardScalars(
+            folder / "logs", config.batch_size, _markdown(record)
+        )
+        checkpoints = _checkpoints(config, folder, task, built, scalars)
         step = checkpoints.restore()
         if step > total:
             raise UserError(
@@ -71,14 +76,27 @@ def train_run(name: str, config, make_task) -> int:
             print(f"{folder.path}: goes on from step {step} of {total}")
         if step == 0:
             task.start(folder)
-        folder.write("config.json", record)
-        if task.files:
-            write_files(folder / "data.csv", task.files)
-        if stopped := _train(config, folder, task, model, checkpoints, step, total, epoch_steps):
+            built.start()
+        watchers = []
+        if chief:
+            folder.write("config.json", record)
+            if task.files:
+                write_files(folder / "data.csv", task.files)
+            task.draw_data(folder / "figures")
+            watchers = [
+                callbacks.ProgressBar(config.batch_size, task.shown),
+                callbacks.History(folder / "logs"),
+                scalars,
+                *task.watchers(scalars),
+            ]
+        steps = step, total, epoch_steps
+        if stopped := _train(folder, task, built, strategy, watchers, checkpoints, steps):
             raise Stopped(stopped, folder.path)
-        print("measuring, drawing and exporting")
-        _finish(config, folder, task, checkpoints, total, epoch_steps)
-        print(f"{folder.path}: done; its README.md shows the figures and how to load the model")
+        if chief:
+            print("measuring, drawing and exporting")
+            built.show()
+            _finish(config, folder, task, checkpoints, total, epoch_steps)
+            print(f"{folder.path}: done; its README.md shows the figures and how to load the model")
     return DONE
 
 
@@ -100,30 +118,48 @@ def _finished(folder: RunDir, total: int) -> int:
     return steps if steps >= total else 0
 
 
-def _train(config, folder, task, model, checkpoints, step, total, epoch_steps) -> int | None:
-    """Train to the end; returns the signal's number if one stopped it before."""
-    task.draw_data(folder / "figures")
-    scalars = callbacks.TensorBoardScalars(
-        folder / "logs", config.batch_size, _markdown(folder.read("config.json"))
-    )
+def _checkpoints(config, folder, task, built, scalars) -> Checkpoints:
+    parts = dict(built.parts)
+    if config.strategy != "multi_worker":  # there all workers would have to save metrics at once
+        parts["metrics"] = MetricVariables(built.model)
+    return Checkpoints(
+        folder / "checkpoints", parts, step=built.model.optimizer.iterations,
+        minutes=config.checkpoint_minutes, steps=config.checkpoint_steps,
+        best=task.best, by=task.by, first=scalars.flush,
+    )  # fmt: skip
+
+
+def _train(folder, task, built, strategy, watchers, checkpoints, steps) -> int | None:
+    """Train to the end; returns the signal's number if one stopped it before.
+
+    Only the process that has watchers validates and writes.
+    """
+    step, total, epoch_steps = steps
+
+    def validate():
+        built.show()
+        return task.validate()
+
     with callbacks.StopOnSignal() as stop:
         train(
-            model,
+            built.model,
             task.batches,
             steps_per_epoch=epoch_steps,
             total_steps=total,
             first_step=step,
-            validate=task.validate,
-            callbacks=[
-                callbacks.ProgressBar(config.batch_size, task.shown),
-                callbacks.History(folder / "logs"),
-                scalars,
-                *task.watchers(scalars),
-                stop,
-                checkpoints,
-            ],
+            earlier_logs=_earlier_logs(folder / "logs" / "steps.csv", step, epoch_steps),
+            validate=validate if watchers else None,
+            strategy=strategy,
+            callbacks=[*watchers, stop, checkpoints] if watchers else [stop],
         )
     return stop.received
+
+
+def _earlier_logs(steps_csv: Path, step: int, epoch_steps: int) -> list[dict]:
+    """What the steps of the present epoch logged before this one."""
+    began = step - step % epoch_steps
+    rows = [row for row in callbacks.read_csv(steps_csv) if began < row["step"] <= step]
+    return [{k: v for k, v in row.items() if k not in ("step", "step_seconds")} for row in rows]
 
 
 def _finish(config, folder, task, checkpoints, total, epoch_steps):

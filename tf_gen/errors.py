@@ -1,4 +1,4 @@
-"""The two errors that a script turns into an exit code instead of a stack trace."""
+"""The errors that a script turns into an exit code instead of a stack trace."""
 
 
 class UserError(ValueError):
@@ -7,3 +7,7 @@ class UserError(ValueError):
 
 class NotFiniteError(ArithmeticError):
     """A loss or a gradient stopped being finite; that network's weights were not updated."""
+
+
+class WorkerLostError(RuntimeError):
+    """Another process that trains with this one has ended, or cannot be reached."""

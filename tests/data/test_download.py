@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
+from tf_gen import file_lock
 from tf_gen.data import download
 from tf_gen.data.download import fetch
 from tf_gen.errors import UserError
@@ -652,7 +653,7 @@ def just_before_the_lock(monkeypatch):
     lock = fcntl.flock
 
     def patch(action):
-        monkeypatch.setattr(download.fcntl, "flock", lambda *args: (action(), lock(*args)))
+        monkeypatch.setattr(file_lock.fcntl, "flock", lambda *args: (action(), lock(*args)))
 
     return patch
 
@@ -688,9 +689,9 @@ def test_it_goes_without_locks(site, path, monkeypatch, missing):
         raise OSError(38, "Function not implemented")
 
     if missing == "the module":  # as on Windows
-        monkeypatch.setattr(download, "fcntl", None)
+        monkeypatch.setattr(file_lock, "fcntl", None)
     else:
-        monkeypatch.setattr(download.fcntl, "flock", fail)
+        monkeypatch.setattr(file_lock.fcntl, "flock", fail)
     site.answers = [says(404)]
     refusal([site.url()], path)
     assert names(path.parent) == []

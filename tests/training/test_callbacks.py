@@ -83,6 +83,32 @@ def test_tensorboard_gets_scalars_by_step_images_by_epoch_and_the_configuration(
     assert [event.step for event in events.Tensors("validation")] == [1, 2]
 
 
+def tensors(folder):
+    return EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut short by the kill"])
+def test_going_on_drops_the_events_after_the_checkpoint(tmp_path, cut):
+    picture = np.zeros((1, 4, 4, 3), np.uint8)
+
+    def run(**steps):
+        scalars = callbacks.TensorBoardScalars(tmp_path, batch_size=2, text="text")
+        write = lambda epoch: tf.summary.image("validation", picture, step=epoch)  # noqa: E731
+        drive([scalars, callbacks.EpochSummary(scalars, write)], **steps)
+
+    run(total=5)  # killed after step 5, its checkpoint at 4
+    (file,) = tmp_path.iterdir()
+    if cut:
+        file.write_bytes(file.read_bytes()[:-5])
+    run(first=4, total=6)
+    found = tensors(tmp_path)
+    assert [event.step for event in found.Tensors("loss")] == [1, 2, 3, 4, 5, 6]
+    for tag in ("validation", "epoch/val_l1"):
+        assert [event.step for event in found.Tensors(tag)] == [1, 2]
+    assert [event.step for event in found.Tensors("config")] == [0]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_signal_stops_training_after_the_step_and_the_handler_is_given_back():
     before = signal.getsignal(signal.SIGTERM)
 

@@ -1,6 +1,7 @@
 """Checkpoints hold all of a run, and only the newest two are kept."""
 
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ def checkpoints_of(model, folder, **options):
         "generator_optimizer": model.optimizer,
         "discriminator_optimizer": model.discriminator_optimizer,
     }
-    return Checkpoints(folder, parts, step=model.optimizer.iterations, **options)
+    checkpoints = Checkpoints(folder, parts, step=model.optimizer.iterations, **options)
+    checkpoints.set_params({"steps": 100})
+    return checkpoints
 
 
 def state(model):
@@ -86,22 +89,108 @@ def test_the_best_epochs_weights_are_kept_across_processes(make_pix2pix, tmp_pat
     np.testing.assert_array_equal(model.generator.trainable_variables[0], best)
 
 
-def test_a_damaged_checkpoint_is_named(make_pix2pix, pairs, tmp_path):
-    model = make_pix2pix()
+def cut(file):
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def flip(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 16
+    file.write_bytes(content)
+
+
+DAMAGE = {
+    "data cut short": ("data-00000-of-00001", cut),
+    "data altered by a bit": ("data-00000-of-00001", flip),
+    "data missing": ("data-00000-of-00001", lambda file: file.unlink()),
+    "index cut short": ("index", cut),
+    "index altered by a bit": ("index", flip),
+}
+
+
+def two_checkpoints(model, pairs, folder):
     for _ in range(2):
         take_steps(model, pairs, 1)
-        checkpoints_of(model, tmp_path).save()
-    data = tmp_path / "step-2.data-00000-of-00001"
-    data.write_bytes(data.read_bytes()[:1000])
-    with pytest.raises(UserError, match="step-2: the checkpoint cannot be read"):
-        checkpoints_of(make_pix2pix(), tmp_path).restore()
-    for file in tmp_path.glob("step-2.*"):  # what the message advises
-        file.unlink()
-    loaded = make_pix2pix()
-    assert checkpoints_of(loaded, tmp_path).restore() == 1 == newest_step(tmp_path)
-    take_steps(loaded, pairs, 1)
-    checkpoints_of(loaded, tmp_path).save()
+        checkpoints_of(model, folder).save()
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(
+    make_pix2pix, pairs, tmp_path, capsys, kind
+):
+    ending, damage = DAMAGE[kind]
+    two_checkpoints(make_pix2pix(), pairs, tmp_path)
+    damage(tmp_path / f"step-2.{ending}")
+    witness, loaded = make_pix2pix(), make_pix2pix()
+    take_steps(witness, pairs, 1)
+    checkpoints = checkpoints_of(loaded, tmp_path)
+    assert checkpoints.restore() == 1 == newest_step(tmp_path)
+    assert "step-2: this checkpoint cannot be read" in capsys.readouterr().out
+    assert list(tmp_path.glob("damaged-step-2.*"))
+    for model in (witness, loaded):
+        take_steps(model, pairs, 1)
+    for a, b in zip(state(witness), state(loaded), strict=True):
+        np.testing.assert_array_equal(a, b)
+    checkpoints.save()
     assert newest_step(tmp_path) == 2
+    checkpoints.keep_newest()
+    assert not list(tmp_path.glob("damaged-*")) and newest_step(tmp_path) == 2
+
+
+def test_where_all_are_damaged_each_is_named_and_nothing_is_touched(make_pix2pix, pairs, tmp_path):
+    two_checkpoints(make_pix2pix(), pairs, tmp_path)
+    for step in (1, 2):
+        cut(tmp_path / f"step-{step}.data-00000-of-00001")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match="no checkpoint in it can be read .step-2: .*; step-1: "):
+        checkpoints_of(make_pix2pix(), tmp_path).restore()
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_a_kill_left_of_a_checkpoint_is_no_checkpoint(make_pix2pix, pairs, tmp_path):
+    two_checkpoints(make_pix2pix(), pairs, tmp_path)
+    for name in ("new/step-3.data-00000-of-00001", "step-3.data-00000-of-00001"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"half")
+    model = make_pix2pix()
+    assert checkpoints_of(model, tmp_path).restore() == 2
+    take_steps(model, pairs, 1)
+    checkpoints_of(model, tmp_path).save()
+    assert checkpoints_of(make_pix2pix(), tmp_path).restore() == 3
+    assert not (tmp_path / "new").exists()
+
+
+def test_one_that_cannot_be_written_leaves_the_last_as_it_was(make_pix2pix, pairs, tmp_path):
+    model = make_pix2pix()
+    two_checkpoints(model, pairs, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    take_steps(model, pairs, 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(UserError, match="of step 3 cannot be written .*step 2 is intact"):
+            checkpoints_of(model, tmp_path).save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_that_of_an_epochs_last_step_waits_for_the_epochs_figures(make_pix2pix, pairs, tmp_path):
+    model = make_pix2pix()
+    checkpoints = checkpoints_of(model, tmp_path, steps=1)
+    checkpoints.set_params({"steps": 1})
+    take_steps(model, pairs, 1)
+    checkpoints.on_train_batch_end(0)
+    assert newest_step(tmp_path) == 0
+    checkpoints.on_epoch_end(0, {})
+    assert newest_step(tmp_path) == 1
+
+
+def test_logs_are_brought_as_far_first(make_pix2pix, tmp_path):
+    found = []
+    first = lambda: found.append(list(tmp_path.iterdir()))  # noqa: E731
+    checkpoints_of(make_pix2pix(), tmp_path, first=first).save()
+    assert found == [[]] and list(tmp_path.glob("step-*"))
 
 
 def test_a_rate_that_becomes_a_schedule_does_not_keep_a_checkpoint_from_being_read(

@@ -1,10 +1,13 @@
 """The loop: Keras' callback protocol, stopping, going on, and values that are not finite."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_gen import VQVAE
 from tf_gen.errors import NotFiniteError, UserError
 from tf_gen.training.loop import train
 
@@ -83,6 +86,47 @@ def test_epoch_logs_are_means_beside_the_validation_figures(make_pix2pix, make_b
     )  # fmt: skip
     np.testing.assert_allclose(recorder.epoch_logs["l1_loss"], np.mean(losses), rtol=1e-6)
     assert recorder.epoch_logs["val_l1"] == 0.5
+
+
+def test_means_of_an_epoch_that_was_gone_on_with_are_those_of_the_whole_epoch(
+    make_pix2pix, make_batches
+):
+    whole, parts = make_pix2pix(), make_pix2pix()
+    expected, recorder, kept = Recorder(), Recorder(), []
+    collect = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: kept.append(dict(logs))
+    )
+    train(whole, make_batches, steps_per_epoch=4, total_steps=4, callbacks=[expected])
+    train(parts, make_batches, steps_per_epoch=4, total_steps=3, callbacks=[collect])
+    for log in kept:
+        del log["step_seconds"]
+    train(
+        parts, make_batches, steps_per_epoch=4, first_step=3, total_steps=4,
+        earlier_logs=kept, callbacks=[recorder],
+    )  # fmt: skip
+    assert recorder.epoch_logs == expected.epoch_logs
+
+
+def test_metrics_of_the_model_go_on_and_validation_leaves_them_alone():
+    images = np.random.default_rng(0).random((8, 8, 8, 3), np.float32)
+
+    def make_batches(first, last):
+        dataset = tf.data.Dataset.from_tensor_slices(images).batch(2).repeat()
+        return dataset.skip(first).take(last - first)
+
+    def epoch_logs(*ends):
+        keras.utils.set_random_seed(0)
+        model, recorder = VQVAE(codes=4), Recorder()
+        model.compile("adam")
+        model.optimizer.build(model.trainable_variables)
+        for first, last in itertools.pairwise([0, *ends]):
+            train(
+                model, make_batches, steps_per_epoch=4, first_step=first, total_steps=last,
+                callbacks=[recorder], validate=lambda: model.evaluate(images, verbose=0) and {},
+            )  # fmt: skip
+        return recorder.epoch_logs
+
+    assert epoch_logs(2, 4) == epoch_logs(4)
 
 
 def test_a_callback_can_stop_it_after_a_step(make_pix2pix, make_batches):

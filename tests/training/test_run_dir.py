@@ -70,3 +70,11 @@ def test_a_folder_that_an_error_left_empty_is_removed(tmp_path):
     with pytest.raises(ZeroDivisionError), RunDir(tmp_path / "run"):
         raise ZeroDivisionError
     assert not (tmp_path / "run").exists()
+
+
+def test_a_second_process_in_the_folder_is_refused_until_the_first_has_left(tmp_path):
+    with RunDir(tmp_path), pytest.raises(UserError, match="another process is training in it"):
+        RunDir(tmp_path).__enter__()
+    with RunDir(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,6 @@
 """Data: what is read from folders or drawn by the package, and batches of it."""
 
-from .batches import image_batches, ordered_batches, steps_per_epoch, training_batches
+from .batches import Parts, image_batches, ordered_batches, steps_per_epoch, training_batches
 from .faces import Faces, FaceSplits, load_faces
 from .pairs import Pairs, load_pairs
 from .synthetic_faces import draw_faces
@@ -10,6 +10,7 @@ __all__ = [
     "FaceSplits",
     "Faces",
     "Pairs",
+    "Parts",
     "draw_faces",
     "draw_pairs",
     "image_batches",

@@ -1,5 +1,7 @@
 """Batches as a pure function of (seed, step), so that a continued run sees what it would have."""
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
@@ -9,36 +11,52 @@ from .images import paired_jitter, to_tanh_range, to_unit_range
 AHEAD = 2  # batches that are made ready before they are asked for
 
 
-def steps_per_epoch(count: int, batch_size: int) -> int:
-    """Batches that show each of count examples once; the last may be smaller."""
-    return -(-count // batch_size)
+class Parts(NamedTuple):
+    """Which of the ``of`` equal parts of each batch are served, as batches in turn: ``count`` of
+    them, from ``first`` on (the replicas of one process of ``tf.distribute``)."""
+
+    first: int = 0
+    count: int = 1
+    of: int = 1
 
 
-def training_batches(inputs, targets, size, batch_size, seed, first_step, last_step):
+WHOLE = Parts()
+
+
+def steps_per_epoch(count: int, batch_size: int, replicas: int = 1) -> int:
+    """Batches that show each of count examples once; the last may be smaller.
+
+    Its share is the same for each replica: up to replicas - 1 examples are left out of an epoch,
+    others in each.
+    """
+    return -(-(count - count % replicas) // batch_size)
+
+
+def training_batches(inputs, targets, size, batch_size, seed, first_step, last_step, parts=WHOLE):
     """Shuffled, jittered batches of pairs, of the steps first_step ... last_step - 1.
 
     Every epoch shows each pair once, in an order of its own.
 
     Args: inputs, targets: uint8 [N, H, W, C], H and W at least size; in memory, or mapped from a
-        file: rows are read when their step comes.
+        file: rows are read when their step comes; parts: see ``Parts``.
     Returns: a tf.data.Dataset of pairs, each float32 [B, size, size, C] in [-1, 1].
     """
 
-    def prepare(inputs, targets, step):
-        crops = paired_jitter(inputs, targets, size, tf.stack([seed + 1, step]))
+    def prepare(inputs, targets, step, part):
+        crops = paired_jitter(inputs, targets, size, tf.stack([seed + 1, step]), part)
         return tuple(to_tanh_range(crop) for crop in crops)
 
-    return _shuffled((inputs, targets), prepare, batch_size, seed, first_step, last_step)
+    return _shuffled((inputs, targets), prepare, batch_size, seed, first_step, last_step, parts)
 
 
-def image_batches(images, labels, batch_size, seed, first_step, last_step):
+def image_batches(images, labels, batch_size, seed, first_step, last_step, parts=WHOLE):
     """Shuffled batches of images as they are, of the steps first_step ... last_step - 1.
 
-    Args: images: uint8 [N, H, W, C]; labels: int32 [N], or None.
+    Args: images: uint8 [N, H, W, C]; labels: int32 [N], or None; parts: see ``Parts``.
     Returns: a tf.data.Dataset of float32 [B, H, W, C] in [0, 1], or of (images, labels).
     """
     arrays, prepare = _with_labels(images, labels)
-    return _shuffled(arrays, prepare, batch_size, seed, first_step, last_step)
+    return _shuffled(arrays, prepare, batch_size, seed, first_step, last_step, parts)
 
 
 def ordered_batches(images, labels, batch_size):
@@ -47,30 +65,35 @@ def ordered_batches(images, labels, batch_size):
 
     def batch_at(step):
         rows = tf.range(step * batch_size, tf.minimum((step + 1) * batch_size, len(images)))
-        return prepare(*_gather(arrays, rows), step)
+        return prepare(*_gather(arrays, rows))
 
     return _served(batch_at, 0, steps_per_epoch(len(images), batch_size))
 
 
 def _with_labels(images, labels):
     if labels is None:
-        return (images,), lambda images, step: to_unit_range(images)
-    return (images, labels), lambda images, labels, step: (to_unit_range(images), labels)
+        return (images,), lambda images, *where: to_unit_range(images)
+    return (images, labels), lambda images, labels, *where: (to_unit_range(images), labels)
 
 
-def _shuffled(arrays, prepare, batch_size, seed, first_step, last_step):
-    """``prepare(*rows, step)`` of each step's rows; each epoch has an order of its own."""
+def _shuffled(arrays, prepare, batch_size, seed, first_step, last_step, parts):
+    """``prepare(*rows, step, part)`` of each step's rows; each epoch has an order of its own."""
     count = len(arrays[0])
-    epoch_steps = steps_per_epoch(count, batch_size)
+    epoch_steps = steps_per_epoch(count, batch_size, parts.of)
 
-    def batch_at(step):
+    def batch_at(turn):
+        step, part = turn // parts.count, parts.first + turn % parts.count
         epoch, position = step // epoch_steps, step % epoch_steps * batch_size
         order = tf.random.experimental.stateless_shuffle(
             tf.range(count), seed=tf.stack([seed, epoch]), alg="philox"
         )
-        return prepare(*_gather(arrays, order[position : position + batch_size]), step)
+        rows = order[: count - count % parts.of][position : position + batch_size]
+        share = tf.shape(rows)[0] // parts.of
+        rows = rows[part * share : (part + 1) * share]
+        return prepare(*_gather(arrays, rows), step, (part, parts.of))
 
-    return _served(batch_at, first_step, last_step)
+    batches = _served(batch_at, first_step * parts.count, last_step * parts.count)
+    return batches if parts.of > 1 else _to_device(batches)
 
 
 def _gather(arrays, rows):
@@ -89,10 +112,15 @@ def _gather(arrays, rows):
     return gathered
 
 
-def _served(batch_at, first_step, last_step):
-    """``batch_at`` of each step, in order whatever the parallelism, on the GPU if there is one."""
-    steps = tf.data.Dataset.range(first_step, last_step, output_type=tf.int32)
-    batches = steps.map(batch_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+def _served(batch_at, first, last):
+    """``batch_at`` of each turn, in order whatever the parallelism."""
+    turns = tf.data.Dataset.range(first, last, output_type=tf.int32)
+    batches = turns.map(batch_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return batches.prefetch(AHEAD)
+
+
+def _to_device(batches):
+    """Batches copied ahead to the GPU, if there is one (``tf.distribute`` copies by itself)."""
     if gpus := tf.config.list_logical_devices("GPU"):
         return batches.apply(tf.data.experimental.prefetch_to_device(gpus[0].name, AHEAD))
-    return batches.prefetch(AHEAD)
+    return batches

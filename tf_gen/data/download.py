@@ -18,12 +18,8 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from tf_gen import file_lock
 from tf_gen.errors import UserError
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes at once are not told from one
-    fcntl = None
 
 BLOCK = 2**18
 PAUSE = 0.5  # seconds, times the attempts in vain, before the next one
@@ -104,7 +100,7 @@ class _Part:
     def opened(self) -> Iterator["_Part"]:
         """Afterwards nothing is left of an empty part, nor beside the whole file."""
         with open(self.path, "ab", buffering=0) as self.file:
-            if not self._is_mine() and not self.goal.exists():
+            if not file_lock.lock(self.file, self.path) and not self.goal.exists():
                 raise UserError(f"{self.goal} is being downloaded by another process")
             try:
                 yield self
@@ -114,24 +110,9 @@ class _Part:
                     self.path.unlink(missing_ok=True)
                     self.side.unlink(missing_ok=True)
 
-    def _is_mine(self) -> bool:
-        """Whether the lock is had, and on the file that has the name: the last one who had it may
-        have moved or deleted it since it was opened."""
-        if fcntl:
-            try:
-                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            except OSError:
-                pass  # a file system without locks
-        try:
-            return os.path.samestat(os.fstat(self.file.fileno()), os.stat(self.path))
-        except FileNotFoundError:
-            return False
-
     def _close_on_windows(self) -> None:
         """Where an open file can neither be moved nor deleted; elsewhere it stays locked."""
-        if not fcntl:
+        if not file_lock.fcntl:
             self.file.close()
 
     @property

@@ -13,17 +13,20 @@ def to_unit_range(images):
     return tf.cast(images, tf.float32) / 255.0
 
 
-def paired_jitter(inputs, targets, size, seed):
+def paired_jitter(inputs, targets, size, seed, part=(0, 1)):
     """The paper's jitter, the same for both sides of a pair (Isola et al. 2017, section 6.2).
 
     A random crop and a random mirroring. With images of 286 and a size of 256 that is the
     paper's; the resize to 286 was done when the files were read.
 
-    Args: inputs, targets: [B, H, W, C], H and W at least size; seed: int32 [2].
+    Args: inputs, targets: [B, H, W, C], H and W at least size; seed: int32 [2]; part: (index,
+        count) where these are one of count equal parts of a batch, which all get its jitter.
     Returns: both as [B, size, size, C].
     """
     slack = tf.shape(inputs)[1:3] - size  # [2]
-    draws = tf.random.stateless_uniform([tf.shape(inputs)[0], 3], seed, alg="philox")
+    (index, parts), count = part, tf.shape(inputs)[0]
+    draws = tf.random.stateless_uniform([parts * count, 3], seed, alg="philox")
+    draws = draws[index * count : (index + 1) * count]
     corners = tf.cast(draws[:, :2] * tf.cast(slack + 1, tf.float32), tf.int32)  # [B, 2]
 
     def crop_and_mirror(example):

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tf_gen.replicas import all_reduce_mean
+
 STATISTICS = ("fixed", "batch", "image")
 
 
@@ -18,7 +20,8 @@ class BatchNorm(keras.layers.BatchNormalization):
     - ``"measure"``: the batch's, which are also stored outright as the moving statistics
       (``tf_gen.training.statistics`` averages them over many batches).
 
-    Statistics and their arithmetic are float32 whatever the compute type.
+    Statistics and their arithmetic are float32 whatever the compute type. Under ``tf.distribute``
+    a batch's statistics are those of the replica's share; the moving ones move by their mean.
     """
 
     def call(self, x, training=False, statistics=None, mask=None):
@@ -65,6 +68,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         return tf.cast(y, x.dtype)
 
     def _move(self, mean, variance, momentum):
+        mean, variance = all_reduce_mean([mean, variance])
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * momentum + value * (1.0 - momentum))
 

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tf_gen.errors import UserError
+from tf_gen.replicas import all_reduce_sum
 
 CODEBOOKS = ("gradient", "ema")
 STARTS = ("uniform", "kmeans")
@@ -132,7 +133,7 @@ class VectorQuantizer(keras.layers.Layer):
         counts = tf.math.unsorted_segment_sum(tf.ones_like(codes, tf.float32), codes, self.codes)
         sums = tf.math.unsorted_segment_sum(flat, codes, self.codes)
         strangers = self._random_rows(flat)
-        counts, sums, strangers = _all_reduce([counts, sums, strangers])
+        counts, sums, strangers = all_reduce_sum([counts, sums, strangers])
 
         # A moving average that starts at the first batch instead of at 0.
         keep = tf.where(self.batches.value == 0, 0.0, self.decay)
@@ -200,10 +201,3 @@ class VectorQuantizer(keras.layers.Layer):
             "restart_below": self.restart_below,
             "seed": self.seed,
         }
-
-
-def _all_reduce(values):
-    replica = tf.distribute.get_replica_context()
-    if replica is None or replica.num_replicas_in_sync == 1:
-        return values
-    return replica.all_reduce(tf.distribute.ReduceOp.SUM, values)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_gen import losses, metrics
 from tf_gen.layers import example_seeds
-from tf_gen.optimizers import FusedAdam, apply_finite
+from tf_gen.optimizers import FusedAdam, apply_finite, scale_for_gradient
 
 from .inputs import check_values, first_batch
 from .patch_discriminator import PatchDiscriminator
@@ -167,7 +167,8 @@ class Pix2Pix(keras.Model):
             adversarial = losses.generator_term(self.adversarial_loss, fake_logits)
             reconstruction = losses.reconstruction(self.reconstruction, targets, fakes)
             loss = adversarial + self.reconstruction_weight * reconstruction
-        gradients = tape.gradient(loss, variables)
+            scaled = scale_for_gradient(self.optimizer, loss)
+        gradients = tape.gradient(scaled, variables)
         if self.update == "simultaneous":
             update_discriminator()
         apply_finite("generator", self.optimizer, loss, gradients, variables)
@@ -188,9 +189,10 @@ class Pix2Pix(keras.Model):
             fake_logits = self._judge(inputs, fakes)
             real, fake = losses.discriminator_terms(self.adversarial_loss, real_logits, fake_logits)
             loss = real + fake
+            scaled = scale_for_gradient(self.discriminator_optimizer, loss)
 
         def update():
-            gradients = tape.gradient(loss, variables)
+            gradients = tape.gradient(scaled, variables)
             apply_finite("discriminator", self.discriminator_optimizer, loss, gradients, variables)
 
         logs = {

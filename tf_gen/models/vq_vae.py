@@ -7,6 +7,7 @@ from tf_gen.errors import UserError
 from tf_gen.layers import VectorQuantizer
 from tf_gen.metrics import CodePerplexity, perplexity
 from tf_gen.optimizers import apply_finite, scale_for_gradient
+from tf_gen.replicas import all_reduce_sum
 
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved
 from .inputs import check_floats, check_shape, check_values, first_batch, images_of
@@ -206,6 +207,7 @@ class VQVAE(keras.Model):
             mean.update_state(parts[mean.name], sample_weight=tf.shape(images)[0])
         self._perplexity.update_state(codes)
         counts = tf.math.bincount(tf.reshape(codes, [-1]), minlength=self.codes)
+        (counts,) = all_reduce_sum([counts])
         return {**parts, "perplexity": perplexity(counts)}
 
     @property

@@ -16,6 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_gen.training.event_files import drop_events
+
 
 class ProgressBar(keras.callbacks.Callback):
     """One line: epoch, step, images a second, time left, and a few logs.
@@ -84,10 +86,8 @@ def clock_time(seconds: float) -> str:
 class History(keras.callbacks.Callback):
     """Keeps logs in two CSV files, one row for each step (``steps.csv``) and epoch.
 
-    Of an epoch that was gone on with, the means cover the steps since then.
-
-    Rows beyond ``first_step``, left by a run that was killed after its last checkpoint, are
-    dropped when training goes on.
+    Floats have the digits that give float32 back exactly. Rows beyond ``first_step``, left by a
+    run that was killed after its last checkpoint, are dropped when training goes on.
     """
 
     def __init__(self, folder):
@@ -126,7 +126,7 @@ class CsvLog:
         with self.path.open("a") as file:
             if file.tell() == 0:
                 file.write(",".join([self.key, *logs]) + "\n")
-            file.write(",".join([str(number), *(f"{v:.6g}" for v in logs.values())]) + "\n")
+            file.write(",".join([str(number), *(f"{v:.9g}" for v in logs.values())]) + "\n")
 
 
 def read_csv(path) -> list[dict[str, float]]:
@@ -140,6 +140,9 @@ def read_csv(path) -> list[dict[str, float]]:
 class TensorBoardScalars(keras.callbacks.Callback):
     """Scalars by step, epoch figures by epoch, and the configuration as text.
 
+    Events beyond ``first_step``, left by a run that was killed after its last checkpoint, are
+    dropped when training goes on.
+
     Args: folder: of the event files; text: Markdown shown under "config"; batch_size: to give
     images a second. ``writer`` is made when training begins, for other callbacks to share.
     """
@@ -151,6 +154,9 @@ class TensorBoardScalars(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._step = self.params["first_step"]
+        # from the beginning nothing is kept, not even the text of step 0
+        reached = (self._step, self._step // self.params["steps"]) if self._step else (-1, -1)
+        drop_events(self.folder, *reached)
         self.writer = tf.summary.create_file_writer(str(self.folder))
         if self._step == 0:
             with self.writer.as_default():
@@ -168,6 +174,10 @@ class TensorBoardScalars(keras.callbacks.Callback):
         with self.writer.as_default():
             for name, value in (logs or {}).items():
                 tf.summary.scalar(f"epoch/{name}", value, step=epoch + 1)
+        self.flush()
+
+    def flush(self):
+        """Bring the file as far as training has come."""
         self.writer.flush()
 
     def on_train_end(self, logs=None):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -25,92 +26,167 @@ def _checkpoint(parts) -> tf.train.Checkpoint:
     return tf.train.Checkpoint(**{name: variables(part) for name, part in parts.items()})
 
 
+def _steps(folder) -> list[int]:
+    """The steps of the checkpoints in a folder, the newest first."""
+    # The index is put there last, so what has one is whole.
+    found = (path.stem.removeprefix("step-") for path in Path(folder).glob("step-*.index"))
+    return sorted((int(step) for step in found if step.isdecimal()), reverse=True)
+
+
 def newest_checkpoint(folder) -> str | None:
     """The path prefix of the newest checkpoint whose files are there, or None."""
-    state = tf.train.get_checkpoint_state(str(folder))
-    paths = [Path(folder) / Path(p).name for p in state.all_model_checkpoint_paths] if state else []
-    there = [path for path in paths if path.with_name(f"{path.name}.index").exists()]
-    return str(there[-1]) if there else None
+    return str(Path(folder) / f"step-{newest_step(folder)}") if _steps(folder) else None
 
 
 def newest_step(folder) -> int:
     """The step of the newest checkpoint in a folder; 0 without one."""
-    newest = newest_checkpoint(folder)
-    return int(newest.rpartition("-")[2]) if newest else 0
+    return max(_steps(folder), default=0)
+
+
+class MetricVariables:
+    """The metrics in progress of a model, as a part of a checkpoint."""
+
+    def __init__(self, model):
+        self.variables = [v for metric in model.metrics for v in metric.variables]
 
 
 class Checkpoints(keras.callbacks.Callback):
     """Writes checkpoints by time and, if asked, by steps; keeps the newest two.
 
     A checkpoint holds the model's weights and each of its optimisers' moments and steps. What
-    else a run consists of (noise, the data's order) is a pure function of seed and step.
+    else a run consists of (noise, the data's order) is a pure function of seed and step. It is
+    written beside the others and then moved among them, so that a kill leaves those as they were.
+    That of an epoch's last step is written when the epoch's figures are: at its end.
 
     Args:
         folder: where ``step-<N>.*`` and the best's weights lie.
-        parts: name -> network or optimiser, all of them built; all their variables are saved.
+        parts: name -> what has ``variables`` (network, optimiser ...), all of it built.
         minutes, steps: how often; steps None: by time alone. Also when training ends.
         step: the ``iterations`` of an optimiser: the step that a checkpoint is named by.
         best: the network whose weights are kept at its best epoch; by: the log, lower is better.
+        first: called before one is written, to bring logs as far as the checkpoint.
     """
 
-    def __init__(self, folder, parts, step, minutes=5.0, steps=None, best=None, by=None):
+    def __init__(
+        self, folder, parts, step, minutes=5.0, steps=None, best=None, by=None, first=lambda: None
+    ):
         super().__init__()
         self.folder = Path(folder)
         self.minutes, self.steps = minutes, steps
         self.step, self.best, self.by = step, best, by
+        self.first = first
         self._checkpoint = _checkpoint(parts)
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(folder), max_to_keep=2, checkpoint_name="step"
-        )
+        self._last = None  # the step of the last one that was read or written
         self._written = time.monotonic()
 
     def restore(self) -> int:
-        """Read the newest checkpoint, if there is one, and return its step (0 without).
+        """Read the newest checkpoint that can be read, and return its step (0 without any).
 
-        Raises: UserError if it cannot be read or does not fit the model.
+        Damaged ones that are newer are named on standard output, and set aside as
+        ``damaged-step-<N>.*``.
+
+        Raises: UserError if there are some, but none can be read or fits the model.
         """
-        newest = newest_checkpoint(self.folder)
-        if newest is None:
+        steps, reasons = _steps(self.folder), []
+        for step in steps:
+            try:
+                status = self._checkpoint.read(str(self.folder / f"step-{step}"))
+                status.assert_existing_objects_matched().assert_consumed()
+            except DAMAGED as error:
+                reasons.append(_reason(error))
+                continue
+            for damaged, reason in zip(steps, reasons, strict=False):
+                print(
+                    f"warning: {self.folder / f'step-{damaged}'}: this checkpoint cannot be read "
+                    f"({reason}); set aside, going on from the one of step {step}"
+                )
+                for file in self.folder.glob(f"step-{damaged}.*"):
+                    os.replace(file, file.with_name(f"damaged-{file.name}"))
+            self._last = step
+            return _number(self.step)
+        if not steps:
             return 0
-        try:
-            status = self._checkpoint.restore(newest)
-            status.assert_existing_objects_matched().assert_consumed()
-        except DAMAGED as error:
-            reason = str(error).partition("\n")[0]
-            raise UserError(
-                f"{newest}: the checkpoint cannot be read ({reason}); remove its files to go on "
-                "from the one before, or choose a new --run-dir"
-            ) from error
-        return int(self.step)
+        each = "; ".join(
+            f"step-{step}: {reason}" for step, reason in zip(steps, reasons, strict=True)
+        )
+        raise UserError(
+            f"{self.folder}: no checkpoint in it can be read ({each}); choose a new --run-dir"
+        )
 
     def save(self):
-        """Write a checkpoint of the present step, if it is not there yet."""
-        step = int(self.step)
-        if newest_checkpoint(self.folder) is None or newest_step(self.folder) != step:
-            self._manager.save(checkpoint_number=step)
+        """Write a checkpoint of the present step, if it is not there yet.
+
+        Raises: UserError if it cannot be written (a full disk); the last one is left as it was.
+        """
+        step = _number(self.step)
+        if step != self._last:
+            try:
+                self.first()
+                self._write(step)
+            except (tf.errors.OpError, OSError) as error:
+                shutil.rmtree(self.folder / "new", ignore_errors=True)
+                kept = f"the one of step {newest_step(self.folder)} is intact"
+                raise UserError(
+                    f"{self.folder}: the checkpoint of step {step} cannot be written "
+                    f"({_reason(error)}); {kept if _steps(self.folder) else 'there is none yet'}; "
+                    "see that the folder can be written and has room, and give the same command "
+                    "again with its --run-dir"
+                ) from error
+            self._last = step
         self._written = time.monotonic()
+
+    def _write(self, step):
+        new = self.folder / "new"
+        shutil.rmtree(new, ignore_errors=True)  # what a kill left
+        self._checkpoint.write(str(new / f"step-{step}"))
+        for file in sorted(new.iterdir(), key=lambda file: file.suffix == ".index"):
+            with open(file, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(file, self.folder / file.name)
+        new.rmdir()
+        self._keep(2)
+
+    def _keep(self, count):
+        """Remove all but the newest; the index first, without which it is no checkpoint."""
+        for step in _steps(self.folder)[count:]:
+            (self.folder / f"step-{step}.index").unlink()
+            for file in self.folder.glob(f"step-{step}.*"):
+                file.unlink()
+        # For tf.train.latest_checkpoint: nothing here reads it, and TensorFlow's own function that
+        # writes it is deprecated.
+        (self.folder / "checkpoint.part").write_text(
+            f'model_checkpoint_path: "step-{newest_step(self.folder)}"\n'
+        )
+        os.replace(self.folder / "checkpoint.part", self.folder / "checkpoint")
 
     def keep_newest(self):
         """Remove all checkpoints but the newest, as a finished run needs no more."""
-        newest = f"step-{newest_step(self.folder)}"
-        for file in self.folder.glob("step-*"):
-            if file.stem != newest:
-                file.unlink()
+        self._keep(1)
+        for file in self.folder.glob("damaged-step-*"):
+            file.unlink()
 
     def on_train_batch_end(self, batch, logs=None):
+        if batch + 1 != self.params["steps"]:
+            self._save_if_due()
+
+    def _save_if_due(self):
         due = time.monotonic() - self._written > 60 * self.minutes
-        if due or (self.steps and int(self.step) % self.steps == 0):
+        if due or (self.steps and _number(self.step) % self.steps == 0):
             self.save()
 
     def on_epoch_end(self, epoch, logs=None):
-        value = (logs or {}).get(self.by)
+        self._keep_if_best(epoch, logs or {})
+        self._save_if_due()
+
+    def _keep_if_best(self, epoch, logs):
+        value = logs.get(self.by)
         if value is None or not value < self._best_so_far():  # nan is not the best
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.folder / "new.weights.h5"
         self.best.save_weights(temporary)
         os.replace(temporary, self.folder / "best.weights.h5")
-        record = {"epoch": epoch + 1, "step": int(self.step), self.by: value}
+        record = {"epoch": epoch + 1, "step": _number(self.step), self.by: value}
         temporary = self.folder / "new.json"
         temporary.write_text(json.dumps(record, indent=2) + "\n")
         os.replace(temporary, self.folder / "best.json")
@@ -121,6 +197,15 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.save()
+
+
+def _number(variable) -> int:
+    return int(variable.value.numpy())  # a variable of tf.distribute has no __int__
+
+
+def _reason(error) -> str:
+    """The first line of what TensorFlow or the system says."""
+    return str(getattr(error, "strerror", None) or error).partition("\n")[0]
 
 
 def read_networks(folder, **networks):
@@ -146,5 +231,4 @@ def read_networks(folder, **networks):
     except DAMAGED as error:
         if isinstance(error, UserError):
             raise
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{newest}: cannot be read ({reason})") from error
+        raise UserError(f"{newest}: cannot be read ({_reason(error)})") from error

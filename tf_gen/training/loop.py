@@ -1,14 +1,37 @@
 """The training loop: a compiled step, driven under Keras' callback protocol."""
 
+import functools
 import re
 import time
 
 import keras
 import tensorflow as tf
 
-from tf_gen.errors import NotFiniteError
+from tf_gen.data import Parts
+from tf_gen.errors import NotFiniteError, WorkerLostError
+
+# what a collective operation says when a process that it needs is gone
+LOST = (
+    tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError,
+    tf.errors.InternalError, tf.errors.DeadlineExceededError,
+)  # fmt: skip
 
 
+def _tells_of_lost_workers(train):
+    @functools.wraps(train)
+    def watched(*args, strategy=None, **kwargs):
+        try:
+            return train(*args, strategy=strategy, **kwargs)
+        except LOST as error:
+            if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+                raise
+            reason = error.message.partition("\n")[0]
+            raise WorkerLostError(f"a worker was lost ({reason})") from error
+
+    return watched
+
+
+@_tells_of_lost_workers
 def train(
     model,
     make_batches,
@@ -16,8 +39,10 @@ def train(
     steps_per_epoch,
     total_steps,
     first_step=0,
+    earlier_logs=(),
     callbacks=(),
     validate=None,
+    strategy=None,
 ):
     """Train a compiled, built model from first_step to total_steps.
 
@@ -29,32 +54,39 @@ def train(
     with ``validate``'s figures beside them; ``model.stop_training`` is honoured after each step.
 
     Args:
-        make_batches: (first_step, last_step) -> a tf.data.Dataset of these steps' batches.
+        make_batches: (first_step, last_step) -> a tf.data.Dataset of these steps' batches; with a
+            strategy a third argument says which parts of them (``tf_gen.data.Parts``).
         steps_per_epoch: steps that make an epoch; a run may begin and end within one.
+        earlier_logs: of the steps before first_step in its epoch, for that epoch's means; metrics
+            of the model are taken as they are.
         validate: () -> dict of floats, called at the end of each epoch.
+        strategy: of ``tf.distribute``, in whose scope the model was made; logs are then means over
+            the replicas.
     Returns: the number of the step reached.
     Raises: NotFiniteError naming the step (counted from 1), if a loss or a gradient is not
-        finite; UserError if the first batch does not suit the model.
+        finite; UserError if the first batch does not suit the model; WorkerLostError if another
+        process of a multi-worker strategy is gone.
     """
-    batches = make_batches(first_step, total_steps)
-    step_function = tf.function(model.train_step, input_signature=[batches.element_spec])
+    batches, step_function, shown = _prepared(
+        model, make_batches, first_step, total_steps, strategy
+    )
     callbacks = keras.callbacks.CallbackList(
         list(callbacks), model=model, steps=steps_per_epoch, total_steps=total_steps,
         first_step=first_step, epochs=-(-total_steps // steps_per_epoch),
     )  # fmt: skip
     model.stop_training = False
     callbacks.on_train_begin()
-    step, epoch_logs = first_step, []
-    iterator = iter(batches)
+    step, epoch_logs, iterator = first_step, list(earlier_logs), iter(batches)
     while step < total_steps:
         began = time.perf_counter()
         batch = next(iterator)
         if step == first_step and hasattr(model, "check_batch"):
-            model.check_batch(batch)
+            model.check_batch(shown(batch))
         epoch, index = divmod(step, steps_per_epoch)
-        if index == 0 or step == first_step:
+        if index == 0:
             epoch_logs = []
             model.reset_metrics()
+        if index == 0 or step == first_step:
             callbacks.on_epoch_begin(epoch)
         callbacks.on_train_batch_begin(index)
         logs = _checked(step_function, batch, step)
@@ -64,7 +96,8 @@ def train(
         callbacks.on_train_batch_end(index, {**logs, "step_seconds": seconds})
         if index + 1 == steps_per_epoch or (step == total_steps and not model.stop_training):
             figures = _epoch_figures(model, epoch_logs)
-            callbacks.on_epoch_end(epoch, {**figures, **(validate() if validate else {})})
+            validated = _validated(model, validate, strategy)
+            callbacks.on_epoch_end(epoch, {**figures, **validated})
         if model.stop_training:  # after a step, or at an epoch's end
             break
     callbacks.on_train_end()
@@ -76,6 +109,47 @@ def _epoch_figures(model, logs):
     if own.keys() == logs[0].keys():  # a perplexity is no mean of its batches' perplexities
         return {name: float(own[name]) for name in logs[0]}
     return {name: sum(step[name] for step in logs) / len(logs) for name in logs[0]}
+
+
+def _prepared(model, make_batches, first_step, last_step, strategy):
+    """(Batches, the compiled step on one, what makes tensors of one to look at)."""
+    if strategy is None:
+        batches = make_batches(first_step, last_step)
+        step = tf.function(model.train_step, input_signature=[batches.element_spec])
+        return batches, step, lambda batch: batch
+
+    def of_process(context):
+        replicas = context.num_replicas_in_sync
+        count = replicas // context.num_input_pipelines
+        parts = Parts(context.input_pipeline_id * count, count, replicas)
+        return make_batches(first_step, last_step, parts)
+
+    batches = strategy.distribute_datasets_from_function(of_process)
+
+    @tf.function(input_signature=[batches.element_spec])
+    def step(batch):
+        logs = strategy.run(model.train_step, args=(batch,))
+        return {name: strategy.reduce("MEAN", log, axis=None) for name, log in logs.items()}
+
+    def first_replicas(batch):
+        return tf.nest.map_structure(lambda t: strategy.experimental_local_results(t)[0], batch)
+
+    return batches, step, first_replicas
+
+
+def _validated(model, validate, strategy):
+    """Validation's figures; the training metrics, which ``evaluate`` uses too, are put back: a run
+    that ends within an epoch may go on."""
+    if validate is None:
+        return {}
+    if strategy is not None:  # validates another model, a copy
+        return validate()
+    variables = [v for metric in model.metrics for v in metric.variables]
+    before = [v.numpy() for v in variables]
+    found = validate()
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(value)
+    return found
 
 
 def _checked(step_function, batch, step):

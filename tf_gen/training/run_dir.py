@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tf_gen.errors import UserError
+from tf_gen.file_lock import FileLock
 
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorboard", "pillow")
 
@@ -15,13 +16,20 @@ PACKAGES = ("tensorflow", "keras", "numpy", "tensorboard", "pillow")
 class RunDir:
     """A folder that holds one run, new or to be continued.
 
-    A context manager: a folder that an error left empty is removed.
+    A context manager: meanwhile no other process may enter it (where the file system has locks),
+    and a folder that an error left empty is removed.
 
-    Raises: UserError if it cannot be written.
+    Args: writing: False for a process that only reads what another one writes there.
+
+    Raises: UserError if it cannot be written, or another process is in it.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, writing=True):
         self.path = Path(path)
+        self._lock = None
+        if not writing:
+            return
+        self._lock = FileLock(self / ".lock")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             probe = self.path / ".writable"
@@ -33,11 +41,18 @@ class RunDir:
             ) from error
 
     def __enter__(self):
+        if self._lock and not self._lock.acquire():
+            raise UserError(
+                f"{self.path}: another process is training in it; wait for its end, or choose "
+                "another --run-dir"
+            )
         return self
 
     def __exit__(self, kind, *error):
-        if kind and not any(self.path.iterdir()):
-            self.path.rmdir()
+        if self._lock:
+            self._lock.release()
+            if kind and not any(self.path.iterdir()):
+                self.path.rmdir()
 
     def __truediv__(self, name) -> Path:
         return self.path / name

@@ -1,0 +1,96 @@
+"""``--strategy``: training on several devices or machines, by ``tf.distribute``."""
+
+import functools
+import json
+import os
+
+import tensorflow as tf
+
+from tf_gen.errors import UserError
+
+
+@functools.cache  # devices are set up once in a process, which may train twice (a VQ-VAE's VAE)
+def make_strategy(kind: str):
+    """The strategy of that name, or None for none; before anything else is asked of TensorFlow.
+
+    mirrored: all GPUs; where there is none, the processor as two devices, to try it out.
+    multi_worker: the processes that the environment variable TF_CONFIG names.
+
+    Raises: UserError if TF_CONFIG does not name them.
+    """
+    if kind == "none":
+        return None
+    if kind == "mirrored":
+        if not tf.config.list_physical_devices("GPU"):
+            (processor,) = tf.config.list_physical_devices("CPU")
+            two = [tf.config.LogicalDeviceConfiguration()] * 2
+            tf.config.set_logical_device_configuration(processor, two)
+        return tf.distribute.MirroredStrategy()
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG", ""))["cluster"]
+        workers = len(cluster["worker"]) + len(cluster.get("chief", ()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            "--strategy multi_worker: the environment variable TF_CONFIG must name the workers; "
+            "docs/reliability.md has the lines for two machines"
+        ) from error
+    print(f"waiting for all {workers} workers", flush=True)
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def check_strategy(config, strategy) -> int:
+    """The number of replicas. Raises: UserError where options do not suit it."""
+    if strategy is None:
+        return 1
+    replicas = strategy.num_replicas_in_sync
+    if config.batch_size % replicas:
+        raise UserError(
+            f"--batch-size {config.batch_size}: is shared by {replicas} replicas, so it must be a "
+            "multiple of that"
+        )
+    if config.strategy == "multi_worker" and config.run_dir is None:
+        raise UserError(
+            "--run-dir: must be given with --strategy multi_worker, the same folder for all "
+            "workers, on a file system that they share"
+        )
+    return replicas
+
+
+def is_chief(strategy) -> bool:
+    """Whether this process writes what the run leaves."""
+    resolver = getattr(strategy, "cluster_resolver", None)
+    if resolver is None or not resolver.cluster_spec():
+        return True
+    first = resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs
+    return resolver.task_type == "chief" or (resolver.task_type == "worker" and first)
+
+
+class Built:
+    """A task's model to train, and what makes its figures.
+
+    With a strategy these are two models: replicas train one, whose weights are copied into the
+    other, on one device, before it is measured, drawn or exported. All that is not training is then
+    as without a strategy.
+    """
+
+    def __init__(self, task, strategy):
+        self._strategy, self._shown = strategy, None
+        if strategy is None:
+            self.model, self.parts = task.build()
+            return
+        with strategy.scope():
+            self.model, self.parts = task.build()
+        self._shown, _ = task.build()  # task.model from here on
+
+    def show(self) -> None:
+        """Bring the task's model as far as training has come."""
+        if self._shown:
+            for shown, trained in zip(self._shown.variables, self.model.variables, strict=True):
+                shown.assign(trained.value.numpy())
+
+    def start(self) -> None:
+        """Let training begin with what the task's model was started with."""
+        if self._shown:
+            with self._strategy.scope():
+                for shown, trained in zip(self._shown.variables, self.model.variables, strict=True):
+                    trained.value.assign(shown.numpy())

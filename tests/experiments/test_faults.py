@@ -1,0 +1,162 @@
+"""Runs that are killed again and again end as one that never was."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tf_gen.data import draw_faces, draw_pairs
+from tf_gen.training.callbacks import read_csv
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 300  # seconds, for a slow machine
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """40 pairs of maps and 3 to validate, 180 faces, and a VAE that was trained on those."""
+    folder = tmp_path_factory.mktemp("data")
+    for split, count in (("train", 40), ("val", 3)):
+        (folder / "maps" / split).mkdir(parents=True)
+        for i, sides in enumerate(zip(*draw_pairs(count, count, 48), strict=True)):
+            image = Image.fromarray(np.concatenate(sides, axis=1))
+            image.save(folder / "maps" / split / f"{i + 1}.png")
+    (folder / "faces").mkdir()
+    for i, image in enumerate(draw_faces(180, 0, "anime", 16)):
+        Image.fromarray(image).save(folder / "faces" / f"{i}.png")
+    options = ["--data", folder / "faces", "--image-size", 16, "--batch-size", 8, "--max-steps", 1]
+    subprocess.run(
+        command("vae_anime", *options, "--latent-dim", 4, "--run-dir", folder / "vae"),
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+def command(name, *options):
+    return [sys.executable, "-m", f"experiments.{name}", *map(str, options)]
+
+
+def training(model, data, steps):
+    """The command but for its run folder: 20 steps are an epoch of each."""
+    shared = ["--deterministic", "--checkpoint-steps", 5, "--epochs", 10_000, "--max-steps", steps]
+    if model == "pix2pix":
+        own = ["pix2pix_maps", "--data", data / "maps", "--filters", 8, "--image-size", 32]
+        return command(*own, "--batch-size", 2, *shared)
+    own = ["vq_vae_faces", "--data", data / "faces", "--vae-run", data / "vae", "--image-size", 16]
+    codebook = ["--codebook", "ema", "--codebook-start", "kmeans", "--restart-below", 0.5]
+    return command(*own, "--codes", 16, *codebook, "--batch-size", 8, *shared)
+
+
+class Life:
+    """One process of a run."""
+
+    def __init__(self, line, folder):
+        self.folder, self.said = folder, folder.with_name(f"{folder.name}.out")
+        with self.said.open("w") as out:
+            self.process = subprocess.Popen(line, cwd=ROOT, stdout=out, stderr=out)
+
+    def wait_until(self, condition):
+        """Whether that came true before the process ended."""
+        deadline = time.monotonic() + TIMEOUT
+        while not condition():
+            assert time.monotonic() < deadline, self.said.read_text()
+            if self.process.poll() is not None:
+                return False
+            time.sleep(0.0005)
+        return True
+
+    def first(self):
+        """The step that it began from; None if it does not train yet."""
+        said = self.said.read_text()
+        if "validation examples" not in said:
+            return None
+        found = re.search(r"goes on from step (\d+)", said)
+        return int(found[1]) if found else 0
+
+    def last(self):
+        """The last step that it wrote down."""
+        rows = (self.folder / "logs" / "steps.csv").read_text().rpartition("\n")[0].split("\n")
+        number = rows[-1].partition(",")[0]
+        return int(number) if number.isdigit() else 0
+
+    def is_under_way(self):
+        steps = self.folder / "logs" / "steps.csv"
+        began = self.first() if steps.exists() else None
+        return began is not None and began < self.last() <= began + 1000
+
+    def kill(self, rng, in_checkpoint):
+        """Kill it at a random moment of training, or within the writing of a checkpoint."""
+        assert self.wait_until(self.is_under_way), self.said.read_text()
+        began, new = self.first(), self.folder / "checkpoints" / "new"
+        if in_checkpoint:
+            assert self.wait_until(lambda: new.exists() and any(new.iterdir()))
+        else:
+            time.sleep(rng.uniform(0.0, 0.6))
+        self.process.send_signal(signal.SIGKILL)
+        assert self.process.wait() == -signal.SIGKILL, self.said.read_text()
+        return {"from": began, "to": self.last(), "in a checkpoint": new.exists()}
+
+
+def state(folder):
+    """All that the checkpoint of a finished run holds."""
+    reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(folder / "checkpoints")))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def rows(path):
+    """A log without what the clock says."""
+    return [{k: v for k, v in row.items() if k != "step_seconds"} for row in read_csv(path)]
+
+
+def events(folder):
+    """{tag: the numbers of its events} of TensorBoard."""
+    found = EventAccumulator(str(folder / "logs"), size_guidance={"tensors": 0}).Reload()
+    return {tag: [e.step for e in found.Tensors(tag)] for tag in found.Tags()["tensors"]}
+
+
+def survive(model, data, tmp_path, kills, steps):
+    line = training(model, data, steps)
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    subprocess.run([*line, "--run-dir", straight], cwd=ROOT, check=True, capture_output=True)
+    rng, found = np.random.default_rng(kills), []
+    for i in range(kills):
+        life = Life([*line, "--run-dir", broken], broken)
+        found.append(life.kill(rng, in_checkpoint=i % 3 == 1))
+        print(model, json.dumps(found[-1]), flush=True)
+    life = Life([*line, "--run-dir", broken], broken)
+    assert life.process.wait(TIMEOUT) == 0, life.said.read_text()
+
+    expected, ended = state(straight), state(broken)
+    assert expected.keys() == ended.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(value, ended[name], err_msg=name)
+    for log in ("steps.csv", "epochs.csv"):
+        assert rows(straight / "logs" / log) == rows(broken / "logs" / log)
+    assert events(straight) == events(broken)
+    assert events(broken)["images_per_second"] == list(range(1, steps + 1))
+    for name in ("best.json", "best.weights.h5"):
+        assert (straight / "checkpoints" / name).read_bytes() == (
+            broken / "checkpoints" / name
+        ).read_bytes()
+    assert any(kill["in a checkpoint"] for kill in found)
+    assert not (broken / "checkpoints" / "new").exists()
+
+
+@pytest.mark.parametrize("model", ["pix2pix", "vq_vae"])
+def test_two_kills_change_nothing(model, data, tmp_path):
+    survive(model, data, tmp_path, kills=2, steps=120)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["pix2pix", "vq_vae"])
+def test_twenty_five_kills_change_nothing(model, data, tmp_path):
+    survive(model, data, tmp_path, kills=25, steps=1500)
