@@ -151,7 +151,7 @@ def survive(model, data, tmp_path, kills, steps):
     assert not (broken / "checkpoints" / "new").exists()
 
 
-@pytest.mark.parametrize("model", ["pix2pix", "vq_vae"])
+@pytest.mark.parametrize("model", ["pix2pix", pytest.param("vq_vae", marks=pytest.mark.slow)])
 def test_two_kills_change_nothing(model, data, tmp_path):
     survive(model, data, tmp_path, kills=2, steps=120)
 

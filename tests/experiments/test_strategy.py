@@ -24,6 +24,10 @@ COMMANDS = {
 }  # fmt: skip
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def command(model, maps, faces, *options):
     name, *own = COMMANDS[model]
     data = maps if model == "pix2pix" else faces / "anime"
@@ -129,7 +133,7 @@ def start():
         workers.stop()
 
 
-@pytest.mark.parametrize("model", ["pix2pix", "vq_vae"])
+@pytest.mark.parametrize("model", [slow("pix2pix"), "vq_vae"])
 def test_two_workers_learn_as_one_device_does(model, maps, faces, tmp_path, start):
     line = command(model, maps, faces, "--batch-size", 4, "--max-steps", 6, "--epochs", 9)
     subprocess.run(
@@ -141,8 +145,9 @@ def test_two_workers_learn_as_one_device_does(model, maps, faces, tmp_path, star
     assert (tmp_path / "two" / "saved_model" / "saved_model.pb").exists()
 
 
-@pytest.mark.parametrize("model", ["pix2pix", "vq_vae"])
-@pytest.mark.parametrize("killed", [0, 1], ids=["the chief", "the other"])
+@pytest.mark.parametrize(
+    ("model", "killed"), [("pix2pix", 1), slow("pix2pix", 0), slow("vq_vae", 0), slow("vq_vae", 1)]
+)
 def test_when_a_worker_dies_the_job_ends_and_goes_on_when_started_again(
     model, killed, maps, faces, tmp_path, start
 ):
