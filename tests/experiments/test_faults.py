@@ -1,7 +1,10 @@
 """Runs that are killed again and again end as one that never was."""
 
 import json
+import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -160,3 +163,72 @@ def test_two_kills_change_nothing(model, data, tmp_path):
 @pytest.mark.parametrize("model", ["pix2pix", "vq_vae"])
 def test_twenty_five_kills_change_nothing(model, data, tmp_path):
     survive(model, data, tmp_path, kills=25, steps=1500)
+
+
+# A disk that is full, or cannot be written ------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small_disk():
+    """(size, lines of shell) -> what they said in a file system of that size, mounted at $DISK."""
+
+    def run(size, *lines, folder):
+        mount = f"mount -t tmpfs -o size={size} none $DISK"
+        return subprocess.run(
+            ["unshare", "--map-root-user", "--mount", "sh", "-c", "; ".join([mount, *lines])],
+            cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT,
+            env=os.environ | {"DISK": str(folder)},
+        )  # fmt: skip
+
+    if not shutil.which("unshare"):
+        pytest.skip("needs unshare")
+    return run
+
+
+def shell(model, data, steps):
+    return shlex.join(training(model, data, steps)) + " --run-dir $DISK/run"
+
+
+def test_a_disk_that_fills_up_ends_in_one_line_with_the_last_checkpoint_there(
+    small_disk, data, tmp_path
+):
+    done = small_disk(
+        "60M", f"{shell('pix2pix', data, 100_000)} & run=$!",
+        "until test -e $DISK/run/checkpoints/step-10.index; do sleep 0.05; done",
+        "cat /dev/zero > $DISK/all 2> /dev/null", "wait $run", "echo ended with $?",
+        "cd $DISK/run/checkpoints && ls", folder=tmp_path,
+    )  # fmt: skip
+    if "mount: " in done.stderr or "unshare: " in done.stderr:
+        pytest.skip(f"no file system can be mounted here: {done.stderr}")
+    assert "ended with 2" in done.stdout, done.stderr
+    assert done.stderr.startswith("pix2pix_maps: ") and done.stderr.count("\n") == 1
+    assert "No space left on device" in done.stderr
+    files = done.stdout.split()
+    assert any(file.endswith(".index") for file in files) and "new" not in files
+
+
+def test_a_folder_that_is_made_read_only_is_refused(small_disk, data, tmp_path):
+    line = shell("pix2pix", data, 1)
+    done = small_disk(
+        "60M", line, "mount -o remount,ro $DISK", line, "echo ended with $?", folder=tmp_path
+    )
+    if "mount: " in done.stderr or "unshare: " in done.stderr:
+        pytest.skip(f"no file system can be mounted here: {done.stderr}")
+    assert "ended with 2" in done.stdout, done.stderr
+    assert done.stderr.startswith("pix2pix_maps: ") and "cannot be written" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_second_process_in_a_run_folder_is_refused(data, tmp_path):
+    line = [*training("pix2pix", data, 100_000), "--run-dir", tmp_path / "run"]
+    life = Life(line, tmp_path / "run")
+    try:
+        assert life.wait_until(life.is_under_way), life.said.read_text()
+        second = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+        assert second.returncode == 2
+        assert second.stderr.endswith("choose another --run-dir\n")
+        assert "another process is training in it" in second.stderr
+        assert life.process.poll() is None
+    finally:
+        life.process.kill()
+        life.process.wait()
