@@ -63,11 +63,11 @@ def growth(path: Path, panels: dict[str, list[tuple[float, float, float]]]) -> N
     figure, axes = pyplot.subplots(1, len(panels), figsize=(4.4 * len(panels), 3.4), squeeze=False)
     for axis, (title, points) in zip(axes[0], panels.items(), strict=True):
         x, seconds, memory = zip(*points, strict=True)
-        axis.plot(x, seconds, "o-", label="seconds a step")
+        axis.plot(x, seconds, "o-")
         right = axis.twinx()
-        right.plot(x, memory, "s--", color="tab:orange", label="peak memory, GiB")
-        axis.set(xlabel=title, xticks=x, ylim=(0, None), ylabel="seconds a step")
-        right.set(ylim=(0, None), ylabel="peak memory, GiB")
+        right.plot(x, memory, "s--", color="tab:orange")
+        axis.set(xlabel=title, xticks=x, ylim=(0, 1.1 * max(seconds)), ylabel="seconds a step (o)")
+        right.set(ylim=(0, 1.1 * max(memory) or 1), ylabel="peak memory, GiB (squares)")
         axis.grid(alpha=0.3)
     _save(figure, path)
 
