@@ -51,6 +51,10 @@ class FaceTask:
 
     def __init__(self, config, styles, by_class=False, loaded=None):
         self.config = config
+        if config.data == "synthetic" and config.crop != type(config).crop:
+            raise UserError(
+                "--crop: drawn faces have no margin; leave it out, or give --data a folder"
+            )
         self.loaded = loaded or load_data(config, styles, by_class)
         self.data, self.source, self.note, self.files = self.loaded
         self.counts = (len(self.data.train), len(self.data.val))
@@ -136,8 +140,6 @@ class Loaded(NamedTuple):
 
 def load_data(config, styles, by_class) -> Loaded:
     """Draw or read the faces that the configuration names."""
-    if config.data == "synthetic" and config.crop != type(config).crop:
-        raise UserError("--crop: drawn faces have no margin; leave it out, or give --data a folder")
     print(f"data: {'drawing' if config.data == 'synthetic' else 'reading'} {config.data}")
     if config.data == "synthetic":
         splits = (_draw(split, styles, config.image_size) for split in SYNTHETIC)

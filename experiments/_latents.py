@@ -1,5 +1,7 @@
 """What the VAE's and the conditional VAE's tasks share."""
 
+from pathlib import Path
+
 import tensorflow as tf
 
 from experiments import _figures
@@ -37,7 +39,7 @@ class LatentTask(FaceTask):
             **own,
         )
 
-    def watchers(self, scalars):
+    def watchers(self, scalars, figures: Path):
         """Pictures and KL by latent in TensorBoard."""
         return [
             EpochSummary(scalars, image_summary("generated", self._generated_grid)),

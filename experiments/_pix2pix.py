@@ -145,9 +145,15 @@ class Pix2PixTask:
         found = errors(self.report_mode(self.data.val_inputs[rows]), self.data.val_targets[rows])
         return {f"val_{name}_report_mode": value for name, value in found.items()}
 
-    def watchers(self, scalars):
-        """The validation grid in TensorBoard."""
-        return [callbacks.EpochSummary(scalars, image_summary("validation", self._grid))]
+    def watchers(self, scalars, figures: Path):
+        """The validation images of each epoch (the report), in TensorBoard and as a picture."""
+        return [
+            callbacks.EpochSummary(scalars, image_summary("validation", self._grid)),
+            callbacks.EpochSummary(scalars, lambda epoch: self._draw_epoch(figures, epoch)),
+        ]
+
+    def _draw_epoch(self, figures, epoch):
+        _figures.image_table(figures / f"validation_epoch_{epoch}.png", self._shown())
 
     def draw_data(self, figures: Path) -> None:
         """The report's samples of the data."""

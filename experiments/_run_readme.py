@@ -12,6 +12,7 @@ def write_readme(folder: RunDir, title: str, loading: str, about_files: list[str
     """
     config, metrics = folder.read("config.json"), folder.read("metrics.json")
     fields = {**config["identity"], **config["settings"]}
+    made_with = {name: config.get(name) for name in ("commit", "machine")}
     figures = sorted((folder / "figures").glob("*.png"))
     lines = [
         f"# {title}",
@@ -34,7 +35,7 @@ def write_readme(folder: RunDir, title: str, loading: str, about_files: list[str
         "",
         "## Configuration",
         "",
-        *table("field", {**fields, **config["versions"]}),
+        *table("field", {**fields, **config["versions"], **made_with}),
     ]
     text = "\n".join(lines)
     (folder / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")

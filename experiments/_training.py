@@ -10,7 +10,8 @@ What differs from model to model is a *task*, an object with
 - ``build() -> (model, parts)``: compiled and built, and what a checkpoint holds;
 - ``start(folder)``: what is done before the first step of a new run;
 - ``best`` (network) and ``by`` (log): whose weights are kept at their best epoch;
-- ``shown``: names of the logs on the progress line; ``watchers(scalars)``: callbacks of its own;
+- ``shown``: names of the logs on the progress line;
+- ``watchers(scalars, figures)``: callbacks of its own;
 - ``batches(first_step, last_step, parts=WHOLE)``, ``validate() -> dict``;
 - ``draw_data(figures)``, ``finish(folder) -> dict``: measures, draws and exports.
 """
@@ -64,7 +65,7 @@ def train_run(name: str, config, make_task) -> int:
 
         built = Built(task, strategy)
         scalars = callbacks.TensorBoardScalars(
-            folder / "logs", config.batch_size, _markdown(record)
+            folder / "logs", config.batch_size, _markdown(record), record["identity"]
         )
         checkpoints = _checkpoints(config, folder, task, built, scalars)
         step = checkpoints.restore()
@@ -87,7 +88,7 @@ def train_run(name: str, config, make_task) -> int:
                 callbacks.ProgressBar(config.batch_size, task.shown),
                 callbacks.History(folder / "logs"),
                 scalars,
-                *task.watchers(scalars),
+                *task.watchers(scalars, folder / "figures"),
             ]
         steps = step, total, epoch_steps
         if stopped := _train(folder, task, built, strategy, watchers, checkpoints, steps):
@@ -179,6 +180,9 @@ def _finish(config, folder, task, checkpoints, total, epoch_steps):
             "steps": total,
             **found,
             "train_step_seconds": seconds,
+            "train_seconds": float(
+                sum(row["step_seconds"] for row in rows if row["step_seconds"] > 0)
+            ),
             "images_per_second": config.batch_size / seconds,
         },
     )
@@ -211,5 +215,6 @@ def has_bfloat16() -> bool:
 
 def _markdown(record: dict) -> str:
     """config.json as a Markdown table, for TensorBoard's text tab."""
-    fields = {**record["identity"], **record["settings"], **record["versions"]}
+    made_with = {name: record[name] for name in ("commit", "machine")}
+    fields = {**record["identity"], **record["settings"], **record["versions"], **made_with}
     return "\n".join(table("field", fields))

@@ -127,7 +127,7 @@ class VqVaeTask(FaceTask):
         except Stopped as stop:  # the way on is the same command with its own run folder
             raise Stopped(stop.number, run_dir) from stop
 
-    def watchers(self, scalars):
+    def watchers(self, scalars, figures: Path):
         """Pictures and the codes' usage in TensorBoard."""
         return [
             EpochSummary(scalars, image_summary("reconstructions", self._grid)),

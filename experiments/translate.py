@@ -2,7 +2,6 @@
 
 import dataclasses
 import sys
-import time
 from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -11,6 +10,7 @@ import numpy as np
 
 from experiments._launch import DONE, PARTLY, check_range, launch
 from experiments._png_files import make_writable, write_png
+from experiments._progress import Progress
 from experiments._saved_model import load_saved_model
 
 NAME = "translate"
@@ -155,37 +155,6 @@ def pad(image: np.ndarray, multiple: int) -> np.ndarray:
     """Reflect at right and bottom, again and again if need be, to multiples of multiple."""
     height, width = image.shape[:2]
     return np.pad(image, ((0, -height % multiple), (0, -width % multiple), (0, 0)), "reflect")
-
-
-class Progress:
-    """A line on stderr: rewritten twice a second on a terminal, elsewhere one every minute."""
-
-    def __init__(self, total: int):
-        self.total, self.done = total, 0
-        self.terminal = sys.stderr.isatty()
-
-    def __enter__(self):
-        self.started = self.printed = time.monotonic()
-        return self
-
-    def step(self) -> None:
-        """Count one more."""
-        from tf_gen.training.callbacks import clock_time
-
-        self.done += 1
-        now = time.monotonic()
-        if self.done < self.total and now - self.printed < (0.5 if self.terminal else 60.0):
-            return
-        self.printed = now
-        rate = self.done / max(now - self.started, 1e-6)
-        left = clock_time((self.total - self.done) / rate)
-        text = f"{self.done}/{self.total}  {rate:.2f} images/s  {left} left"
-        sys.stderr.write(f"\r{text:<50}" if self.terminal else f"{text}\n")
-        sys.stderr.flush()
-
-    def __exit__(self, *error):
-        if self.terminal:
-            print(file=sys.stderr)
 
 
 if __name__ == "__main__":

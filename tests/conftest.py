@@ -8,6 +8,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 
@@ -40,3 +41,25 @@ def pairs():
     """(inputs, targets): float32 [8, 32, 32, 3] each, in [-1, 1]."""
     draw = np.random.default_rng(0).uniform(-1, 1, (2, 8, SIZE, SIZE, 3)).astype(np.float32)
     return draw[0], draw[1]
+
+
+@pytest.fixture(scope="session")
+def inception_weights():
+    """Of the stand-in below: float32 [1, 1, 3, 2048]."""
+    return np.random.default_rng(0).normal(size=(1, 1, 3, 2048)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def inception_file(tmp_path_factory, inception_weights):
+    """A graph with the names of the published one: an image made a batch of one, resized,
+    pooled."""
+    path = tmp_path_factory.mktemp("inception") / "classify_image_graph_def.pb"
+    with tf.Graph().as_default() as graph:
+        image = tf.compat.v1.placeholder(tf.float32, [None, None, 3], "Cast")
+        images = tf.expand_dims(image, 0, name="ExpandDims")
+        resized = tf.compat.v1.image.resize_bilinear(images, [299, 299], name="ResizeBilinear")
+        features = tf.nn.conv2d(resized, inception_weights, 1, "VALID")
+        pool = tf.reduce_mean(features, [1, 2], keepdims=True, name="pool_3")
+        tf.reshape(pool, [1, 2048], name="pool_3/_reshape")
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    return path

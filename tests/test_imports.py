@@ -25,8 +25,8 @@ def test_ruff_finds_nothing():
 
 
 SCRIPTS = (
-    "benchmark", "cvae_faces", "pix2pix_maps", "sample", "translate", "vae_anime",
-    "vae_cartoon", "vq_vae_faces",
+    "benchmark", "cvae_faces", "evaluate", "pix2pix_maps", "reproduce", "sample", "translate",
+    "vae_anime", "vae_cartoon", "vq_vae_faces",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from experiments._benchmark import report, rounds, variants
 from experiments._benchmark.pipeline import measure_pipeline
 from experiments._training import has_bfloat16
+from tf_gen.training.provenance import processor
 
 
 def measure_all(config, output: Path) -> None:
@@ -49,23 +50,10 @@ def measure_all(config, output: Path) -> None:
 def machine() -> dict:
     """What the figures were made on."""
     return {
-        "processor": _processor(), "processors": os.cpu_count(),
+        "processor": processor(), "processors": os.cpu_count(),
         "python": platform.python_version(), "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }  # fmt: skip
-
-
-def _processor() -> str:
-    """Its name, and which of the vector instructions it has that matter here, if Linux tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return platform.processor() or platform.machine()
-    fields = dict(
-        line.split(":", 1) for line in cpuinfo.read_text().splitlines()[:60] if ":" in line
-    )
-    fields = {name.strip(): value.strip() for name, value in fields.items()}
-    flags = set(fields.get("flags", "").split()) & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}
-    return f"{fields.get('model name', platform.machine())} ({' '.join(sorted(flags))})"
 
 
 def _precisions() -> list[str]:

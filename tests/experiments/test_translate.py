@@ -13,7 +13,8 @@ import tensorflow as tf
 from PIL import Image
 
 from experiments._launch import DONE, PARTLY
-from experiments.translate import Config, Progress, png_names, run
+from experiments._progress import Progress
+from experiments.translate import Config, png_names, run
 from tf_gen import UNetGenerator
 from tf_gen.data.reading import resize
 from tf_gen.errors import UserError

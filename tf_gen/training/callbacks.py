@@ -15,6 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams_plugin
 
 from tf_gen.training.event_files import drop_events
 
@@ -138,18 +139,20 @@ def read_csv(path) -> list[dict[str, float]]:
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
-    """Scalars by step, epoch figures by epoch, and the configuration as text.
+    """Scalars by step, epoch figures by epoch, the configuration as text and as hyperparameters.
 
     Events beyond ``first_step``, left by a run that was killed after its last checkpoint, are
     dropped when training goes on.
 
-    Args: folder: of the event files; text: Markdown shown under "config"; batch_size: to give
-    images a second. ``writer`` is made when training begins, for other callbacks to share.
+    Args: folder: of the event files; batch_size: to give images a second; text: Markdown shown
+    under "config"; hparams: what TensorBoard's table of runs shows and compares. ``writer`` is made
+    when training begins, for other callbacks to share.
     """
 
-    def __init__(self, folder, batch_size, text=""):
+    def __init__(self, folder, batch_size, text="", hparams=None):
         super().__init__()
         self.folder, self.batch_size, self.text = folder, batch_size, text
+        self.hparams = hparams or {}
         self.writer = None
 
     def on_train_begin(self, logs=None):
@@ -161,6 +164,13 @@ class TensorBoardScalars(keras.callbacks.Callback):
         if self._step == 0:
             with self.writer.as_default():
                 tf.summary.text("config", self.text, step=0)
+                if self.hparams:
+                    hparams_plugin.hparams(
+                        {
+                            k: v if type(v) in (bool, int, float) else str(v)
+                            for k, v in self.hparams.items()
+                        }
+                    )
 
     def on_train_batch_end(self, batch, logs=None):
         self._step += 1

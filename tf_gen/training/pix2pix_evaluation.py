@@ -52,10 +52,14 @@ class Translator:
 
 
 def errors(outputs, targets) -> dict[str, float]:
-    """L1, PSNR, SSIM of outputs in [-1, 1] against uint8 targets: of each image, averaged."""
+    """L1, PSNR, SSIM and, from 176 pixels a side, MS-SSIM of outputs in [-1, 1] against uint8
+    targets: of each image, averaged."""
     sums = {}
     for i in range(0, len(targets), 8):
-        part = metrics.image_errors(to_tanh_range(targets[i : i + 8]), outputs[i : i + 8])
+        wanted, found = to_tanh_range(targets[i : i + 8]), outputs[i : i + 8]
+        part = metrics.image_errors(wanted, found)
+        if min(targets.shape[1:3]) >= metrics.MS_SSIM_SIDE:
+            part["ms_ssim"] = metrics.ms_ssim(wanted / 2.0 + 0.5, found / 2.0 + 0.5)
         for name, values in part.items():
             sums.setdefault(name, []).extend(values.numpy().tolist())
     return {name: float(np.mean(values)) for name, values in sums.items()}
@@ -64,20 +68,28 @@ def errors(outputs, targets) -> dict[str, float]:
 def full_figures(generator, inputs, targets, training_targets) -> dict[str, float]:
     """All of the contract's validation figures of pairs, uint8 [N, H, W, C] each.
 
-    ``val_l1``, ``val_psnr``, ``val_ssim`` in the mode that ``translate`` serves; the same with
-    the suffix of each other mode; two trivial answers' figures: the training targets' mean
-    colour, and the input itself; and ``noise_std``: the standard deviation of a pixel in
-    [0, 1] over 8 draws in the report's mode, averaged over pixels and at most 20 images.
+    ``val_l1``, ``val_psnr``, ``val_ssim`` (and, from 176 pixels a side, ``val_ms_ssim``) in the
+    mode that ``translate`` serves; the same with the suffix of each other mode; two trivial
+    answers' figures: the training targets' mean colour, and the input itself; and ``noise_std``:
+    the standard deviation of a pixel in [0, 1] over 8 draws in the report's mode, averaged over
+    pixels and at most 20 images.
     """
     figures = {}
     for mode in MODES:
         suffix = "" if mode == "translate" else f"_{mode}"
         found = errors(Translator(generator, mode)(inputs), targets)
         figures |= {f"val_{name}{suffix}": value for name, value in found.items()}
+    figures |= trivial_figures(inputs, targets, training_targets)
+    return figures | {"noise_std": noise_std(Translator(generator, "report_mode"), inputs[:20])}
+
+
+def trivial_figures(inputs, targets, training_targets) -> dict[str, float]:
+    """``val_l1`` and ``val_ssim`` of the trivial answers, each with its suffix."""
+    figures = {}
     for answer, outputs in trivial_answers(inputs, targets, training_targets).items():
         found = errors(outputs, targets)
         figures |= {f"val_{name}_{answer}": found[name] for name in ("l1", "ssim")}
-    return figures | {"noise_std": noise_std(generator, inputs[:20])}
+    return figures
 
 
 def trivial_answers(inputs, targets, training_targets):
@@ -89,8 +101,10 @@ def trivial_answers(inputs, targets, training_targets):
     return answers
 
 
-def noise_std(generator, inputs) -> float:
-    """How much the noise matters: a pixel's mean standard deviation over 8 draws, in [0, 1]."""
-    translate = Translator(generator, "report_mode")
+def noise_std(translate, inputs) -> float:
+    """How much the noise matters: a pixel's mean standard deviation over 8 draws, in [0, 1].
+
+    Args: translate: (uint8 images, number of the draw) -> outputs in [-1, 1].
+    """
     draws = np.stack([translate(inputs, noise) / 2.0 for noise in range(NOISE_DRAWS)])
     return float(draws.std(axis=0).mean())

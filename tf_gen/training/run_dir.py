@@ -3,14 +3,11 @@
 import json
 import math
 import os
-import platform
-from importlib import metadata
 from pathlib import Path
 
 from tf_gen.errors import UserError
 from tf_gen.file_lock import FileLock
-
-PACKAGES = ("tensorflow", "keras", "numpy", "tensorboard", "pillow")
+from tf_gen.training.provenance import commit, machine, versions
 
 
 class RunDir:
@@ -107,17 +104,13 @@ class RunDir:
 
 
 def run_record(experiment: str, identity: dict, settings: dict) -> dict:
-    """What config.json holds: what makes it this run and no other, and what may change."""
+    """What config.json holds: what makes it this run and no other, what may change, and what it
+    was made with."""
     return {
         "experiment": experiment,
         "identity": json.loads(json.dumps(identity)),  # as it will be read again
         "settings": settings,
         "versions": versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Of Python and the packages that a result may depend on."""
-    return {"python": platform.python_version()} | {
-        name: metadata.version(name) for name in PACKAGES
+        "commit": commit(),
+        "machine": machine(),
     }

@@ -2,11 +2,9 @@
 
 from itertools import combinations
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from scipy import stats
+from scipy.signal import convolve2d
 from skimage.metrics import (
     mean_squared_error,
     peak_signal_noise_ratio,
@@ -54,23 +52,6 @@ def test_equal_images_are_perfect():
     np.testing.assert_allclose(metrics.ssim(TARGETS, TARGETS), 1.0, rtol=1e-6)
 
 
-@pytest.mark.parametrize("threshold, expected", [(0.01, 3), (0.5, 2), (3.0, 1), (30.0, 0)])
-def test_active_units_are_the_latents_whose_mean_varies(threshold, expected):
-    # standard deviations 0, 0.05, 0.3, 1, 3, around means that are none of its business
-    means = (
-        np.random.default_rng(1)
-        .normal([9, 0, -5, 1, 2], [0, 0.05, 0.3, 1, 3], (2000, 5))
-        .astype(np.float32)
-    )
-    found = metrics.active_units(means, threshold)
-    assert found.dtype == tf.int32
-    assert int(found) == expected == (means.astype(np.float64).var(0) > threshold).sum()
-
-
-def test_one_image_has_no_active_units():
-    assert int(metrics.active_units(np.array([[5.0, -5.0]], np.float32))) == 0
-
-
 @pytest.mark.parametrize("shape", [(2, 4, 5, 3), (7, 8, 8, 1), (5, 6)])
 def test_the_mean_distance_is_that_of_a_loop_over_pairs(shape):
     images = np.random.default_rng(1).uniform(0, 1, shape).astype(np.float32)
@@ -90,42 +71,41 @@ def test_a_small_distance_is_not_lost_in_rounding(offset):
     np.testing.assert_allclose(metrics.mean_pairwise_distance(near), offset, rtol=1e-3)
 
 
-@pytest.mark.parametrize(
-    "counts", [[5, 0, 0], [2, 2, 2, 2], [1, 2, 3, 4, 0], [10**7, 1, 1], [1]], ids=str
-)
-def test_perplexity_is_the_exponential_of_scipys_entropy(counts):
-    expected = np.exp(stats.entropy(counts))
-    np.testing.assert_allclose(metrics.perplexity(np.array(counts)), expected, rtol=1e-5)
+def gaussian(side=11, sigma=1.5):
+    line = np.exp(-0.5 * ((np.arange(side) - side // 2) / sigma) ** 2)
+    window = np.outer(line, line)
+    return window / window.sum()
 
 
-def test_perplexity_counts_the_codes_if_all_are_used_alike():
-    assert float(metrics.perplexity([3, 3, 3, 3])) == pytest.approx(4)
-    assert float(metrics.perplexity([0, 7, 0])) == 1
+def scales_of(target, output):
+    """Five (similarity, contrast and structure) of one channel, each scale half as large."""
+    for _ in range(5):
+        mean = [convolve2d(x, gaussian(), "valid") for x in (target, output)]
+        square = [convolve2d(x * x, gaussian(), "valid") for x in (target, output)]
+        product = convolve2d(target * output, gaussian(), "valid")
+        variances = square[0] - mean[0] ** 2 + square[1] - mean[1] ** 2
+        structure = (2 * (product - mean[0] * mean[1]) + 0.03**2) / (variances + 0.03**2)
+        light = (2 * mean[0] * mean[1] + 0.01**2) / (mean[0] ** 2 + mean[1] ** 2 + 0.01**2)
+        yield (light * structure).mean(), structure.mean()
+        target, output = (
+            x.reshape(x.shape[0] // 2, 2, -1, 2).mean((1, 3)) for x in (target, output)
+        )
 
 
-def test_the_metric_is_the_perplexity_of_all_codes_whatever_their_batches():
-    metric = metrics.CodePerplexity(8)
-    codes = np.random.default_rng(1).integers(0, 6, (7, 3, 5)) ** 2 % 8
-    update = tf.function(
-        metric.update_state, input_signature=[tf.TensorSpec([None, 3, 5], "int64")]
-    )
-    for batch in (codes[:4], codes[4:5], codes[5:]):
-        update(batch)
-    counts = [(codes == k).sum() for k in range(8)]
-    np.testing.assert_array_equal(metric.counts, counts)
-    np.testing.assert_allclose(metric.result(), np.exp(stats.entropy(counts)), rtol=1e-5)
+def test_multiscale_ssim_is_wangs_by_scipys_convolution():
+    rng = np.random.default_rng(0)
+    target = rng.uniform(0, 1, (12, 12, 3)).repeat(16, 0).repeat(16, 1)  # 192 x 192
+    output = np.clip(target + rng.normal(0, 0.1, target.shape), 0, 1)
+    weights = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+    channels = []
+    for c in range(3):
+        found = list(scales_of(target[..., c], output[..., c]))
+        values = [structure for _, structure in found[:-1]] + [found[-1][0]]
+        channels.append(np.prod(np.array(values) ** weights))
+    found = metrics.ms_ssim(*(x[None].astype(np.float32) for x in (target, output)))
+    np.testing.assert_allclose(found, [np.mean(channels)], rtol=1e-3)
 
 
-def test_a_reset_metric_begins_again():
-    metric = metrics.CodePerplexity(8)
-    metric.update_state(np.array([0, 1, 2, 3, 3]))
-    metric.reset_state()
-    metric.update_state(np.array([[5, 6], [6, 5]]))
-    assert float(metric.result()) == pytest.approx(2)
-
-
-def test_the_metric_serialises():
-    metric = metrics.CodePerplexity(8, name="used")
-    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
-    assert isinstance(copy, metrics.CodePerplexity) and copy.get_config() == metric.get_config()
-    assert copy.counts.shape == (8,)
+def test_multiscale_ssim_of_small_images_is_refused():
+    with pytest.raises(ValueError, match="side below 176"):
+        metrics.ms_ssim(TARGETS, OUTPUTS)

@@ -1,0 +1,123 @@
+"""What the page says of all runs: which there are, claims, readings, deviations, versions."""
+
+import tomllib
+from pathlib import Path
+
+from experiments._reproduction.claims import JUDGES
+from experiments._reproduction.runs import RUNS
+
+REPORT = Path(__file__).parents[1] / "report"
+PARTS = ("vae", "cvae", "vq_vae", "pix2pix")  # in the report's order
+SOURCES = {
+    "synthetic": "**synthetic**, drawn by the package: not the report's images",
+    "report": "the published set",
+    "not the report's": "not the published set",
+    "folder": "a folder of real images given by the user, not checked against a published set",
+}
+
+
+def facts(part: str) -> dict:
+    """A part of the report, as data."""
+    return tomllib.loads((REPORT / f"{part}.toml").read_text())
+
+
+def table(head, rows) -> list[str]:
+    """Lines of a Markdown table, and an empty one."""
+    lines = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines] + [""]
+
+
+def _cell(value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def number(value, digits=4) -> str:
+    """A measured value, or nothing."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def command(name: str) -> str:
+    """What trains a run."""
+    script, options = RUNS[name]
+    return f"`{' '.join(['python -m', f'experiments.{script}', *options])}`"
+
+
+def about_data(run) -> str:
+    """Which data a run was made on, and how far they are the published ones."""
+    if not run.finished:
+        return ""
+    note = run.metrics.get("data_note")
+    counts = (
+        f"{run.metrics['train_examples']:,} training, {run.metrics['val_examples']:,} validation"
+    )
+    return f"{SOURCES[run.metrics['data_source']]}; {note or counts}"
+
+
+def runs_section(runs) -> list[str]:
+    """One row for each run."""
+    rows = []
+    for name, run in runs.items():
+        if not run.finished:
+            rows.append([name, f"no run yet: {command(name)}", "", "", "", "", ""])
+            continue
+        metrics, options = run.metrics, run.options
+        minutes = metrics.get("train_seconds", 0.0) / 60
+        rows.append(
+            [
+                name, about_data(run), f"{metrics['epochs']:g} ({metrics['steps']:,} steps)",
+                options["precision"], run.config.get("commit") or "",
+                f"{minutes:.0f} min" if minutes else "", run.config.get("machine") or "",
+            ]
+        )  # fmt: skip
+    head = ["run", "data", "epochs", "precision", "commit", "training", "machine"]
+    return ["## The runs", "", *table(head, rows)]
+
+
+def claims_section(runs) -> list[str]:
+    """Each claim of the report with what supports or contradicts it."""
+    rows = []
+    for part in PARTS:
+        for claim in facts(part)["claims"]:
+            verdict, evidence = JUDGES[claim["id"]](runs)
+            rows.append([claim["text"], claim["where"].split(",")[0], f"**{verdict}**", evidence])
+    head = ["the report's claim", "where", "here", "evidence"]
+    return ["## The report's claims", "", *table(head, rows)]
+
+
+def readings_section() -> list[str]:
+    """Contradictions of the report with our reading, deviations with their reasons."""
+    readings, deviations, silent = [], [], []
+    for part in PARTS:
+        content = facts(part)
+        for entry in content["contradictions"]:
+            row = [part, entry["says"], entry["against"], entry["reading"]]
+            readings.append(row)
+        for entry in content.get("deviations", []):
+            deviations.append([part, f"`{entry['field']}`", str(entry["ours"]), entry["why"]])
+        silent.append([part, ", ".join(name.replace("_", " ") for name in content["not_stated"])])
+    return [
+        "## Where we deviate",
+        "",
+        *table(["part", "what", "ours", "why"], deviations),
+        "## Where the report contradicts itself",
+        "",
+        *table(["part", "it says", "but", "our reading"], readings),
+        "## What the report does not state",
+        "",
+        "Our choices are the defaults of the commands, each marked *ours* by `--help`, with "
+        "reasons in `docs/decisions.md`.",
+        "",
+        *table(["part", "not stated"], silent),
+    ]
+
+
+def versions_section(runs) -> list[str]:
+    """Package versions of each run."""
+    finished = [run for run in runs.values() if run.finished]
+    packages = sorted({name for run in finished for name in run.config["versions"]})
+    rows = [[run.name, *(run.config["versions"].get(p, "") for p in packages)] for run in finished]
+    return ["## Versions", "", *table(["run", *packages], rows)]

@@ -1,0 +1,135 @@
+"""The comparison page, made of small runs, of records and of nothing."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from experiments import pix2pix_maps, vae_anime
+from experiments._reproduction.claims import JUDGES, NO_RUN, NOT_TESTED
+from experiments._reproduction.records import write_record
+from experiments._reproduction.runs import RUNS, Run, read_runs
+from experiments._reproduction.summary import PARTS, REPORT, claims_section
+from experiments.reproduce import Config, run
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def runs(maps, faces, tmp_path_factory):
+    """Two of the six runs, on folders, that is as if on real images."""
+    folder = tmp_path_factory.mktemp("runs")
+    options = {"data": str(maps), "filters": 2, "image_size": 32, "epochs": 4}
+    pix2pix_maps.run(pix2pix_maps.Config(**options, run_dir=folder / "map_to_aerial"))
+    options = {"data": str(faces / "anime"), "image_size": 16, "batch_size": 8, "epochs": 2}
+    vae_anime.run(vae_anime.Config(**options, latent_dim=4, run_dir=folder / "vae_anime"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(runs):
+    assert run(Config(runs=runs, train=False)) == 0
+    return (runs / "reproduction.md").read_text()
+
+
+def test_every_section_figure_and_claim_of_the_report_has_its_place(page):
+    headings = re.findall(r"^## (R\S+)", page, re.MULTILINE)
+    assert headings == ["R1.1", "R1.2", "R1.3", "R2.1", "R2.2"]
+    for number in range(1, 7):
+        assert f"Figure {number}: " in page
+    for part in PARTS:
+        for claim in tomllib.loads((REPORT / f"{part}.toml").read_text())["claims"]:
+            assert claim["id"] in JUDGES and f"| {claim['text']} |" in page
+
+
+def test_each_row_of_the_reports_tables_stands_beside_ours(page):
+    assert "| down 5 | 8, 8, 512 | 4,196,352 | 8, 8, 512 | 4,196,352 |" in page
+    assert "| convolution, no bias | 31, 31, 512 | 2,097,152 | 31, 31, 512 | 2,097,152 |" in page
+    assert "| 15 | 128, 128, 128 | 128, 128, 128 |" in page
+    assert "| reconstruction_weight | 100 | 100 |" in page
+
+
+def test_cells_are_the_runs_own_figures(page, runs):
+    metrics = Run("map_to_aerial", runs / "map_to_aerial").metrics
+    row = next(line for line in page.splitlines() if line.startswith("| `translate`"))
+    assert f"| {metrics['val_l1']:.4f} | {metrics['val_psnr']:.2f} |" in row
+    found = Run("vae_anime", runs / "vae_anime").metrics
+    assert f"| vae_anime | {found['val_mse']:.4g} |" in page
+
+
+def test_what_is_missing_says_which_command_would_fill_it(page):
+    assert "| vae_cartoon | no run yet: `python -m experiments.vae_cartoon` |" in page
+    assert "--inception-weights FILE" in page and "122.59" in page and "88.46" in page
+    assert page.count(f"**{NO_RUN}**") >= 3 and page.count(f"**{NOT_TESTED}**") >= 4
+
+
+def test_the_data_and_their_genuineness_are_said(page):
+    assert "a folder of real images given by the user, not checked" in page
+    assert str(ROOT) not in page
+
+
+def test_the_html_page_needs_no_other_file(page, runs):
+    html = (runs / "reproduction.html").read_text()
+    sources = re.findall(r'src="([^"]{0,30})', html)
+    assert len(sources) > 6 and all(source.startswith("data:image/") for source in sources)
+    assert "<h2>R2.2 The implementation</h2>" in html and "<td>4,196,352</td>" in html
+    assert not re.search(r"<(script|link)", html)
+
+
+def test_a_record_holds_no_weights_no_path_and_no_original_anime_face(runs, tmp_path):
+    assert run(Config(runs=runs, train=False, records=tmp_path, output=tmp_path / "page")) == 0
+    files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert "vae_anime/figures/generated.jpg" in files
+    assert "map_to_aerial/figures/data_samples.jpg" in files
+    assert "map_to_aerial/figures/validation_epoch_1.jpg" in files
+    assert not files & {f"vae_anime/figures/{x}.jpg" for x in ("data_samples", "reconstructions")}
+    endings = {Path(file).suffix for file in files}
+    assert endings == {".json", ".csv", ".jpg", ".txt", ".md", ".html"}
+    texts = "".join((tmp_path / f).read_text() for f in files if f.endswith((".json", ".csv")))
+    assert (
+        str(runs) not in texts
+        and "/"
+        not in json.loads((tmp_path / "vae_anime" / "config.json").read_text())["settings"]["data"]
+    )
+    assert "left out. It would show original anime faces" in (tmp_path / "page.md").read_text()
+
+
+def test_a_record_serves_as_a_finished_run(runs, tmp_path):
+    for name, one in read_runs(runs).items():
+        if one.finished:
+            write_record(one, tmp_path / name)
+    again = read_runs(tmp_path)
+    assert [name for name in RUNS if again[name].finished] == ["vae_anime", "map_to_aerial"]
+    found = {name: claims_section(read_runs(folder)) for name, folder in
+             (("runs", runs), ("records", tmp_path))}  # fmt: skip
+    assert found["runs"] == found["records"]
+    with Image.open(again["vae_anime"].picture("generated")) as image:
+        assert image.width > 100
+
+
+def test_a_damaged_run_is_named(runs, tmp_path, capsys):
+    from tf_gen.errors import UserError
+
+    (tmp_path / "vae_anime").mkdir()
+    (tmp_path / "vae_anime" / "metrics.json").write_text("{")
+    with pytest.raises(UserError, match="metrics.json: not readable as JSON"):
+        run(Config(runs=tmp_path, train=False))
+
+
+@pytest.mark.slow
+def test_all_runs_are_trained_measured_and_put_on_the_page(tmp_path):
+    line = [sys.executable, "-m", "experiments.reproduce", "--runs", tmp_path, "--max-steps", "2",
+            "--filters", "2", "--image-size", "32"]  # fmt: skip
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path / 'reproduction'}.md and .html: 6 of 6 runs" in done.stdout
+    page = (tmp_path / "reproduction.md").read_text()
+    assert "no run yet" not in page.replace(f"**{NO_RUN}**", "")
+    assert page.count("**synthetic**, drawn by the package") >= 6
+    again = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    assert "training" not in again.stdout  # finished runs are taken as they are

@@ -1,0 +1,189 @@
+"""What README and docs/ say is there, and what they tell to run runs."""
+
+import base64
+import importlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tyro
+
+from tf_gen import VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
+from tf_gen.export import export_pix2pix, export_vae, export_vq_vae
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ids = [page.name for page in PAGES]
+SIZE = 32
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def tracked():
+    if not (ROOT / ".git").exists():
+        pytest.skip("no git work tree")
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return {ROOT / name for name in done.stdout.splitlines()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_what_a_page_links_to_is_in_the_tree(page, tracked):
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+    local = [(page.parent / link).resolve() for link in links if "://" not in link]
+    folders = {parent for path in tracked for parent in path.parents}
+    missing = [str(path) for path in local if path not in tracked and path not in folders]
+    assert not missing
+
+
+def commands(page):
+    """Each `python -m experiments.NAME ...` of a page, its capitals made something that parses."""
+    text = page.read_text()
+    found = re.findall(r"python -m experiments\.(\w+)([^`\n|&]*)", text)
+    return sorted({(name, options.strip()) for name, options in found if name != "NAME"})
+
+
+COMMANDS = sorted({command for page in PAGES for command in commands(page)})
+
+
+@pytest.mark.parametrize("name, options", COMMANDS, ids=lambda value: str(value)[:60])
+def test_a_command_that_a_page_shows_is_understood(name, options):
+    config = importlib.import_module(f"experiments.{name}").Config
+    given = shlex.split(options)
+    assert tyro.cli(config, args=[word for word in given if word != "..."])
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Small models where docs/use-a-model.md and README look for them."""
+    folder = tmp_path_factory.mktemp("models")
+    generator = UNetGenerator(filters=4, depth=5)
+    generator.build((None, SIZE, SIZE, 3))
+    for run in ("maps", "my-run"):
+        export_pix2pix(generator, folder / "runs" / run / "saved_model", SIZE)
+    small = {"image_size": 16, "filters": (4, 4, 8)}
+    export_vae(VAE(latent_dim=3, **small), folder / "runs" / "vae" / "saved_model")
+    vq_vae = VQVAE(codes=8, **small)
+    vq_vae(np.zeros((1, 16, 16, 3), np.float32))
+    export_vq_vae(vq_vae, folder / "runs" / "vq_vae" / "saved_model")
+    np.save(folder / "image.npy", np.zeros((1, SIZE, SIZE, 3), np.float32))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def used(models):
+    """The names that the lines of docs/use-a-model.md leave, all run in their order."""
+    before, names = Path.cwd(), {}
+    os.chdir(models)
+    try:
+        for block in blocks(ROOT / "docs" / "use-a-model.md", "python"):
+            exec(block, names)
+    finally:
+        os.chdir(before)
+    return names
+
+
+def test_a_loaded_model_translates_in_eager_code_graphs_and_pipelines(used):
+    outputs, images = used["outputs"].numpy(), used["images"].numpy()
+    assert outputs.shape == images.shape and 0 <= outputs.min() <= outputs.max() <= 1
+    np.testing.assert_allclose(used["pairs"], np.concatenate([images, outputs], 2), atol=1e-5)
+    assert used["noisy"].shape == images.shape and used["batch"].shape == (2, SIZE, SIZE, 3)
+
+
+def test_gradients_flow_through_a_loaded_model(used):
+    """Against a difference along the gradient's own direction."""
+    images, direction = used["images"], tf.math.sign(used["saliency"])
+    assert float(tf.reduce_max(tf.abs(used["saliency"]))) > 0
+    ends = [
+        float(tf.reduce_mean(used["model"].translate(images + sign * 1e-3 * direction)))
+        for sign in (1.0, -1.0)
+    ]
+    slope = float(tf.reduce_sum(used["saliency"] * direction))
+    assert (ends[0] - ends[1]) / 2e-3 == pytest.approx(slope, rel=0.05)
+
+
+def test_a_loaded_model_is_a_layer_of_a_keras_model(used):
+    found = used["keras_model"].predict(used["images"], verbose=0)
+    np.testing.assert_allclose(found, used["outputs"].numpy().mean(-1), atol=1e-5)
+
+
+def test_the_autoencoders_lines_give_what_they_say(used):
+    assert used["faces"].shape == (8, 16, 16, 3) and used["halfway"].shape == (1, 16, 16, 3)
+    assert used["codes"].dtype == tf.int32 and used["again"].shape == (8, 16, 16, 3)
+
+
+def test_the_converted_model_gives_the_same_images(used):
+    assert used["on_device"].shape == used["outputs"].shape
+    assert used["difference"].max() < 1e-4
+
+
+def test_a_serving_request_carries_the_bytes_to_the_signature(used, models):
+    """As TensorFlow Serving reads JSON: b64 becomes bytes, instances become a batch."""
+    request = json.loads(used["serving_request"](used["png"], used["png"]))
+    assert set(request) == {"signature_name", "instances"}
+    data = [base64.b64decode(one["image_bytes"]["b64"]) for one in request["instances"]]
+    assert data == [used["png"]] * 2
+    model = tf.saved_model.load(str(models / "runs" / "maps" / "saved_model"))
+    signature = model.signatures[request["signature_name"]]
+    answer = signature(image_bytes=tf.constant(data))["image_bytes"]
+    seen = tf.io.decode_png(used["png"])[None]
+    expected = model.translate(tf.cast(seen, tf.float32) / 255.0)
+    images = tf.stack([tf.io.decode_png(png) for png in answer.numpy()])
+    np.testing.assert_allclose(images[1] / 255, expected[0], atol=0.5 / 255 + 1e-4)
+
+
+@pytest.mark.slow
+def test_the_lines_of_saved_model_cli_run(models):
+    text = (ROOT / "docs" / "use-a-model.md").read_text()
+    for line in re.findall(r"^saved_model_cli .*$", text, re.MULTILINE):
+        tool = Path(sys.executable).parent / "saved_model_cli"
+        done = subprocess.run(
+            [tool, *shlex.split(line)[1:]], cwd=models, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert "show" not in line or "inputs['images']" in done.stdout
+    model = tf.saved_model.load(str(models / "runs" / "maps" / "saved_model"))
+    expected = model.translate(np.load(models / "image.npy"))
+    np.testing.assert_allclose(np.load(models / "out" / "images.npy"), expected, atol=1e-5)
+
+
+def test_the_python_lines_of_readme_run(models, monkeypatch):
+    monkeypatch.chdir(models)
+    loads, fits, translates = blocks(ROOT / "README.md", "python")
+    names = {}
+    exec(loads.replace("256", str(SIZE)), names)
+    assert names["outputs"].shape == (1, SIZE, SIZE, 3)
+    rng = np.random.default_rng(0)
+    names = {"images": rng.uniform(0, 1, (64, 64, 64, 3)).astype(np.float32)}
+    exec(fits.replace("epochs=10", "epochs=1, verbose=0"), names)
+    assert names["codes"].shape == (64, 16, 16)
+    small = Pix2Pix(UNetGenerator(filters=2, depth=5), PatchDiscriminator(filters=2))
+    dataset = tf.data.Dataset.from_tensors(rng.uniform(-1, 1, (2, 2, SIZE, SIZE, 3)).astype("f"))
+    names = {"tf_gen": type("small", (), {"Pix2Pix": lambda: small}),
+             "dataset": dataset.map(lambda pair: (pair[0], pair[1]))}  # fmt: skip
+    exec(translates.replace("dataset)", "dataset, verbose=0)"), names)
+    assert int(names["model"].optimizer.iterations) == 1 and keras.config.floatx() == "float32"
+
+
+@pytest.mark.slow
+def test_the_training_line_of_readme_runs(tmp_path):
+    """What follows the installation, for two steps."""
+    text = (ROOT / "README.md").read_text()
+    line = r"^python3 -m venv .* && (python -m experiments.pix2pix_maps.*)$"
+    words = shlex.split(re.search(line, text, re.MULTILINE)[1])
+    done = subprocess.run(
+        [sys.executable, *words[1:], "--max-steps", "2", "--run-dir", tmp_path / "run"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["steps"] == 2

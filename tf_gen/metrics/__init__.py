@@ -1,0 +1,55 @@
+"""What is reported of images, of latents and codes, and of sets of generated images."""
+
+from .codes import CodePerplexity, perplexity
+from .features import KERAS_INCEPTION, PUBLISHED_AT, keras_inception, load_inception
+from .generated import (
+    Features,
+    features_of,
+    fid,
+    frechet_distance,
+    kernel_distance,
+    kid,
+    precision_recall,
+)
+from .images import (
+    MS_SSIM_SIDE,
+    image_errors,
+    l1,
+    mean_pairwise_distance,
+    ms_ssim,
+    mse,
+    psnr,
+    ssim,
+)
+from .latents import active_units, mutual_information
+from .street_maps import MAP_CLASSES, class_counts, class_overlap, map_classes
+
+__all__ = [
+    "KERAS_INCEPTION",
+    "MAP_CLASSES",
+    "MS_SSIM_SIDE",
+    "PUBLISHED_AT",
+    "CodePerplexity",
+    "Features",
+    "active_units",
+    "class_counts",
+    "class_overlap",
+    "features_of",
+    "fid",
+    "frechet_distance",
+    "image_errors",
+    "keras_inception",
+    "kernel_distance",
+    "kid",
+    "l1",
+    "load_inception",
+    "map_classes",
+    "mean_pairwise_distance",
+    "ms_ssim",
+    "mse",
+    "mutual_information",
+    "perplexity",
+    "precision_recall",
+    "psnr",
+    "ssim",
+]

@@ -1,0 +1,165 @@
+"""How far a set of generated images lies from a set of real ones, by the features that a network
+sees in them.
+
+A *network* is any function from float32 images [B, H, W, 3], whole numbers in 0 ... 255, to
+features [B, D], with an attribute ``name``: ``tf_gen.metrics.load_inception`` gives the one of
+published figures.
+"""
+
+import functools
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+
+class Features:
+    """The features of a set of images, and their statistics in float64.
+
+    Args: values: float [N, D]; network: the name of what saw them.
+    """
+
+    def __init__(self, values, network: str):
+        self.values, self.network = np.asarray(values, np.float32), network
+
+    @functools.cached_property
+    def mean(self) -> np.ndarray:
+        """[D]."""
+        return self.values.mean(axis=0, dtype=np.float64)
+
+    @functools.cached_property
+    def covariance(self) -> np.ndarray:
+        """[D, D], unbiased."""
+        return np.atleast_2d(np.cov(self.values, rowvar=False, dtype=np.float64))
+
+    def save(self, path) -> None:
+        """Write an .npz, so that a set of real images is seen once."""
+        with Path(path).open("wb") as file:
+            np.savez(file, values=self.values, network=np.array(self.network))
+
+    @classmethod
+    def load(cls, path) -> "Features":
+        """Read what ``save`` wrote. Raises: OSError, ValueError or KeyError if it is none."""
+        with np.load(path, allow_pickle=False) as found:
+            return cls(found["values"], str(found["network"]))
+
+
+def features_of(images, network, batch=50, seen=lambda count: None) -> Features:
+    """What a network sees in images.
+
+    Args: images: [N, H, W, 3], uint8, or float in [0, 1], which is rounded to grey levels (as
+        published protocols do by saving PNG files); seen: called with each batch's size.
+    """
+    parts = []
+    for first in range(0, len(images), batch):
+        part = np.asarray(images[first : first + batch])
+        if part.dtype != np.uint8:
+            part = np.rint(np.clip(part, 0.0, 1.0) * 255.0)
+        parts.append(np.asarray(network(part.astype(np.float32))))
+        seen(len(part))
+    return Features(np.concatenate(parts), network.name)
+
+
+def frechet_distance(mean_1, covariance_1, mean_2, covariance_2) -> float:
+    """The squared Frechet distance of two Gaussians (Heusel et al. 2017, eq. 6).
+
+    |m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2)), in float64; the trace of the root is the sum of the
+    roots of the eigenvalues of C1^(1/2) C2 C1^(1/2), which is symmetric.
+    """
+    difference = np.asarray(mean_1, np.float64) - mean_2
+    values, vectors = np.linalg.eigh(np.asarray(covariance_1, np.float64))
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    eigenvalues = np.linalg.eigvalsh(root @ covariance_2 @ root)
+    return float(
+        difference @ difference
+        + np.trace(covariance_1)
+        + np.trace(covariance_2)
+        - 2.0 * np.sum(np.sqrt(np.maximum(eigenvalues, 0.0)))
+    )
+
+
+def fid(real: Features, generated: Features) -> float:
+    """The Frechet Inception distance: 0 (equal) and up. Biased: it falls as images are added.
+
+    Warns where there are too few images for a covariance of full rank; such figures may be compared
+    only with those of as many images. Raises: ValueError for features of two networks.
+    """
+    _check_same_network(real, generated)
+    count, width = min(len(real.values), len(generated.values)), real.values.shape[1]
+    if count <= width:
+        warnings.warn(
+            f"FID of {count} images: fewer than the {width} features, so the covariance has not "
+            "full rank; compare it with figures of as many images alone",
+            stacklevel=2,
+        )
+    return frechet_distance(real.mean, real.covariance, generated.mean, generated.covariance)
+
+
+def kid(real: Features, generated: Features, subsets=100, size=1000, seed=0) -> tuple[float, float]:
+    """The kernel Inception distance (Binkowski et al. 2018): (estimate, its standard error).
+
+    The mean of unbiased estimates on random subsets, so it may be below 0, and does not depend on
+    the number of images; the error is their standard deviation over the root of their number.
+
+    Args: size: of a subset; at most half of the smaller set, so that subsets differ.
+    Raises: ValueError for features of two networks, or fewer than 4 images.
+    """
+    _check_same_network(real, generated)
+    size = min(size, len(real.values) // 2, len(generated.values) // 2)
+    if size < 2:
+        raise ValueError("KID needs 4 real and 4 generated images at least")
+    rng = np.random.default_rng(seed)
+    estimates = [
+        kernel_distance(
+            *(x.values[rng.permutation(len(x.values))[:size]] for x in (real, generated))
+        )
+        for _ in range(subsets)
+    ]
+    return float(np.mean(estimates)), float(np.std(estimates, ddof=1) / np.sqrt(subsets))
+
+
+def kernel_distance(x, y) -> float:
+    """The unbiased squared maximum mean discrepancy of [N, D] and [M, D] under the kernel
+    (a . b / D + 1)^3 (Binkowski et al. 2018, section 4; Gretton et al. 2012, eq. 3)."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+
+    def kernel(a, b):
+        return (a @ b.T / x.shape[1] + 1.0) ** 3
+
+    def others(a):
+        between = kernel(a, a)
+        return (between.sum() - np.trace(between)) / (len(a) * (len(a) - 1))
+
+    return float(others(x) + others(y) - 2.0 * kernel(x, y).mean())
+
+
+def precision_recall(real: Features, generated: Features, neighbours=3) -> tuple[float, float]:
+    """Improved precision and recall (Kynkaanniemi et al. 2019), each in [0, 1].
+
+    Precision: the share of generated images that lie within a real image's ball, whose radius is
+    the distance to its third nearest real one; recall: the same with the sets exchanged.
+    Raises: ValueError for features of two networks, or too few images.
+    """
+    _check_same_network(real, generated)
+    if min(len(real.values), len(generated.values)) <= neighbours:
+        raise ValueError(f"precision and recall need more than {neighbours} images of each kind")
+
+    def covered(points, centres):
+        radii = np.sort(_squared_distances(centres, centres), axis=1)[:, neighbours]
+        return float(np.mean((_squared_distances(points, centres) <= radii).any(axis=1)))
+
+    return covered(generated.values, real.values), covered(real.values, generated.values)
+
+
+def _squared_distances(a, b) -> np.ndarray:
+    """[N, D], [M, D] -> float64 [N, M]."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    found = (a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2.0 * (a @ b.T)
+    return np.maximum(found, 0.0)
+
+
+def _check_same_network(real, generated):
+    if real.network != generated.network:
+        raise ValueError(
+            f"features of {real.network} cannot be compared with those of {generated.network}"
+        )
