@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments import _evaluation_faces, _evaluation_pix2pix
+from experiments._evaluation_distances import Distances
 from experiments._png_files import make_writable
 from experiments._saved_model import load_saved_model
 from tf_gen.errors import UserError
@@ -34,8 +35,7 @@ def evaluate(config) -> None:
     make_writable(output)
     kind, functions, figures = KINDS[record["experiment"]]
     model = load_saved_model("run-dir", config.run_dir, kind, functions)
-    options = run_options(record, config)
-    found = figures(config, model, options)
+    found = figures(config, model, run_options(record, config), Distances(config))
     prefixed = {
         name if config.split == "val" else name.replace("val_", f"{config.split}_", 1): value
         for name, value in found.items()

@@ -8,27 +8,58 @@ from tf_gen import metrics
 from tf_gen.errors import UserError
 
 
-def distances(config, real, generated, name: str = "val") -> dict[str, float]:
-    """Of real and generated images, [N, H, W, 3] uint8 or float in [0, 1]; {} without a network.
+class Distances:
+    """FID, KID, precision and recall by the network that the options name; nothing without one.
 
-    Names end in ``_keras`` where the network is not that of published figures.
+    Raises: UserError if the network's file is missing or another.
     """
-    network = _network(config)
-    if network is None:
-        return {}
-    features = _real_features(config, real, network), _seen(generated, network, "generated")
-    suffix = "_keras" if network.name == metrics.KERAS_INCEPTION else ""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        found = {"fid": metrics.fid(*features)}
-    for warning in told:
-        print(f"warning: {warning.message}")
-    try:
-        found["kid"], found["kid_standard_error"] = metrics.kid(*features)
-        found["precision"], found["recall"] = metrics.precision_recall(*features)
-    except ValueError as error:
-        print(f"left out: {error}")
-    return {f"{name}_{measure}{suffix}": value for measure, value in found.items()}
+
+    def __init__(self, config):
+        self.network, self._path = _network(config), config.real_features
+
+    def __call__(self, real, generated) -> dict[str, float]:
+        """Of real and generated images, [N, H, W, 3] uint8 or float in [0, 1].
+
+        Names end in ``_keras`` where the network is not that of published figures.
+        """
+        if self.network is None:
+            return {}
+        features = self._real_features(real), self._seen(generated, "generated")
+        suffix = "_keras" if self.network.name == metrics.KERAS_INCEPTION else ""
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            found = {"fid": metrics.fid(*features)}
+        for warning in told:
+            print(f"warning: {warning.message}")
+        try:
+            found["kid"], found["kid_standard_error"] = metrics.kid(*features)
+            found["precision"], found["recall"] = metrics.precision_recall(*features)
+        except ValueError as error:
+            print(f"left out: {error}")
+        return {f"val_{measure}{suffix}": value for measure, value in found.items()}
+
+    def _real_features(self, images):
+        path, network = self._path, self.network
+        if path is None or not path.exists():
+            found = self._seen(images, "real")
+            if path is not None:
+                found.save(path)
+            return found
+        try:
+            found = metrics.Features.load(path)
+        except (ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise UserError(f"--real-features {path}: no file of features") from error
+        if found.network != network.name or len(found.values) != len(images):
+            raise UserError(
+                f"--real-features {path}: of {len(found.values)} images by {found.network}, not "
+                f"of these {len(images)} by {network.name}; name another file"
+            )
+        print(f"real images: features from {path}")
+        return found
+
+    def _seen(self, images, title):
+        with Progress(len(images), f"features of {title} images") as progress:
+            return metrics.features_of(images, self.network, seen=progress.step)
 
 
 def _network(config):
@@ -45,28 +76,3 @@ def _network(config):
         ) from error
     except ValueError as error:
         raise UserError(f"--inception-weights {error}") from error
-
-
-def _real_features(config, images, network):
-    path = config.real_features
-    if path is None or not path.exists():
-        found = _seen(images, network, "real")
-        if path is not None:
-            found.save(path)
-        return found
-    try:
-        found = metrics.Features.load(path)
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"--real-features {path}: no file of features") from error
-    if found.network != network.name or len(found.values) != len(images):
-        raise UserError(
-            f"--real-features {path}: of {len(found.values)} images by {found.network}, not of "
-            f"these {len(images)} by {network.name}; name another file"
-        )
-    print(f"real images: features from {path}")
-    return found
-
-
-def _seen(images, network, title):
-    with Progress(len(images), f"features of {title} images") as progress:
-        return metrics.features_of(images, network, seen=progress.step)

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from experiments._evaluation_distances import distances
 from experiments._faces import load_data
 from experiments._latents import GENERATED
 from tf_gen import losses, metrics
@@ -18,7 +17,7 @@ STYLES = {
 }  # fmt: skip
 
 
-def vae_figures(config, model, options) -> dict:
+def vae_figures(config, model, options, distances) -> dict:
     """ELBO, reconstruction, latents and generated images of a VAE."""
     chosen, data = _faces(config, options)
     generated = model.sample(GENERATED, [options.seed, 1]).numpy()
@@ -27,12 +26,14 @@ def vae_figures(config, model, options) -> dict:
         **spread_figure("spread", generated),
         **spread_figure("spread_real", chosen.images[:GENERATED]),
         **_generated_distances(
-            config, chosen.images, lambda count, part: model.sample(count, [config.seed, 1 + part])
+            distances,
+            chosen.images,
+            lambda count, part: model.sample(count, [config.seed, 1 + part]),
         ),
     }
 
 
-def cvae_figures(config, model, options) -> dict:
+def cvae_figures(config, model, options, distances) -> dict:
     """The same of a conditional VAE, and whether its label controls the class."""
     chosen, data = _faces(config, options, by_class=True)
     names = [name.decode() for name in model.class_names().numpy()]
@@ -54,11 +55,11 @@ def cvae_figures(config, model, options) -> dict:
     return {
         **_latent_figures(config, model, data, arrays, options.kl_weight),
         **class_figures(classifier, chosen.images, chosen.labels, generated, labels),
-        **_generated_distances(config, chosen.images, sample),
+        **_generated_distances(distances, chosen.images, sample),
     }
 
 
-def vq_vae_figures(config, model, options) -> dict:
+def vq_vae_figures(config, model, options, distances) -> dict:
     """Reconstruction and codes of a VQ-VAE, FID of its reconstructions, and what it makes of images
     that the run's VAE generates, if that is still there."""
     chosen, data = _faces(config, options)
@@ -70,12 +71,13 @@ def vq_vae_figures(config, model, options) -> dict:
     found |= _named("val", evaluation.code_figures(codes, options.codes))
     vae = Path(options.vae_run or options.run_dir / "vae") / "saved_model"
     if vae.is_dir():
-        images = tf.saved_model.load(str(vae)).sample(GENERATED, [options.seed, 1]).numpy()
+        vae = tf.saved_model.load(str(vae))  # a name: its variables live as long as it does
+        images = vae.sample(GENERATED, [options.seed, 1]).numpy()
         again = evaluation.in_batches(model.reconstruct, images)
         found |= _named("generated", evaluation.reconstruction_errors(images, again))
     else:
         print(f"left out: reconstructions of generated images ({vae} is no longer there)")
-    return found | distances(config, chosen.images, outputs)
+    return found | distances(chosen.images, outputs)
 
 
 def _faces(config, options, by_class=False):
@@ -111,15 +113,15 @@ def _cross_entropy(images, outputs):
     return losses.binary_cross_entropy(images, tf.math.log(outputs) - tf.math.log1p(-outputs))
 
 
-def _generated_distances(config, real, sample):
+def _generated_distances(distances, real, sample):
     """Of as many generated images as there are real ones."""
-    if not (config.inception_weights or config.keras_inception):
+    if distances.network is None:
         return {}
     batch = evaluation.BATCH
     parts = [
         sample(min(batch, len(real) - first), first).numpy() for first in range(0, len(real), batch)
     ]
-    return distances(config, real, np.concatenate(parts))
+    return distances(real, np.concatenate(parts))
 
 
 def _named(prefix, found):

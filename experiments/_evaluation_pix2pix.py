@@ -3,7 +3,6 @@
 import numpy as np
 import tensorflow as tf
 
-from experiments._evaluation_distances import distances
 from experiments._pix2pix import load_data
 from experiments._progress import Progress
 from experiments._saved_model import load_saved_model
@@ -20,7 +19,7 @@ from tf_gen.training.pix2pix_evaluation import (
 NOISE_IMAGES = 20
 
 
-def figures(config, model, options) -> dict:
+def figures(config, model, options, distances) -> dict:
     """All figures of ``metrics.json`` that the SavedModel's functions can give, and more."""
     reader = _reader(config, options)
     data = load_data(options)
@@ -38,7 +37,7 @@ def figures(config, model, options) -> dict:
         lambda images, draw: _tanh(_noisy(model, draw)(images)), inputs[:NOISE_IMAGES]
     )
     found |= readability(options.direction, inputs, targets, outputs, reader)
-    return found | distances(config, targets, outputs)
+    return found | distances(targets, outputs)
 
 
 def _reader(config, options):
