@@ -157,7 +157,7 @@ def _published(runs):
             if kid is None
             else f", KID {kid:.4f} ± {runs[name].figure('val_kid_standard_error'):.4f}"
         )
-        rows.append([name, PUBLISHED_FID[name], fill if ours is None else f"{ours:.2f}{told}"])
+        rows.append([name, str(PUBLISHED_FID[name]), fill if ours is None else f"{ours:.2f}{told}"])
     return [
         "### Beside published results",
         "",

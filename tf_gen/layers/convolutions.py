@@ -61,13 +61,14 @@ class DoublingConv2D(_Stride2, keras.layers.Conv2DTranspose):
         kernel = tf.reshape(tf.convert_to_tensor(self.kernel), [-1, channels])
         patches = tf.matmul(tf.reshape(inputs, [-1, channels]), kernel, transpose_b=True)
         # Each pixel's patch is 2 x 2 blocks of 2 x 2: a block of all pixels tiles an image, and the
-        # four images lie over each other, two rows or columns apart.
-        patches = tf.reshape(patches, [-1, height, width, 2, 2, 2, 2, self.filters])
+        # four images lie over each other, two rows or columns apart. (LiteRT slices five dimensions
+        # at most: [pixels, row of blocks, row, column of blocks, column and filters].)
+        patches = tf.reshape(patches, [-1, 2, 2, 2, 2 * self.filters])
         total = 0.0
         for row in (0, 1):
             for column in (0, 1):
                 block = tf.reshape(
-                    patches[:, :, :, row, :, column], [-1, height, width, 4 * self.filters]
+                    patches[:, row, :, column], [-1, height, width, 4 * self.filters]
                 )
                 image = tf.nn.depth_to_space(block, 2)
                 down, right = [2 * row, 2 - 2 * row], [2 * column, 2 - 2 * column]
