@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 import keras
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,6 +21,7 @@ import tyro
 from tf_gen import VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.export import export_pix2pix, export_vae, export_vq_vae
 
+matplotlib.use("Agg")
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ids = [page.name for page in PAGES]
@@ -187,3 +190,23 @@ def test_the_training_line_of_readme_runs(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["steps"] == 2
+
+
+def test_the_notebooks_cells_run_and_its_outputs_are_saved(monkeypatch, capsys):
+    """Shapes and truths that it prints are printed again; pictures are drawn, not compared."""
+    notebook = json.loads((ROOT / "docs" / "tour.ipynb").read_text())
+    monkeypatch.setattr(plt, "show", lambda: plt.close())
+    names, printed = {}, []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+            saved = "".join(
+                "".join(output["text"]) for output in cell["outputs"] if "text" in output
+            )
+            printed.append((saved, capsys.readouterr().out))
+    assert len(printed) == 12 and not any("Error" in saved for saved, _ in printed)
+    exact = [(saved, now) for saved, now in printed if "encoder" in saved or "down_1" in saved]
+    assert len(exact) == 2
+    for saved, now in exact:
+        assert saved == now
+    assert sum(now.count("True") for _, now in printed) == 4

@@ -64,8 +64,13 @@ class Life:
 
     def __init__(self, line, folder):
         self.folder, self.said = folder, folder.with_name(f"{folder.name}.out")
+        self.log, self.new = folder / "logs" / "steps.csv", folder / "checkpoints" / "new"
+        self._log_before = self._log_now()
         with self.said.open("w") as out:
             self.process = subprocess.Popen(line, cwd=ROOT, stdout=out, stderr=out)
+
+    def _log_now(self):
+        return self.log.stat().st_ino if self.log.exists() else None
 
     def wait_until(self, condition):
         """Whether that came true before the process ended."""
@@ -78,35 +83,41 @@ class Life:
         return True
 
     def first(self):
-        """The step that it began from; None if it does not train yet."""
-        said = self.said.read_text()
-        if "validation examples" not in said:
+        """The step that it began from; None if it does not train yet: the log is that of the life
+        before until it has been cut back to there."""
+        if self._log_now() == self._log_before:
             return None
-        found = re.search(r"goes on from step (\d+)", said)
+        found = re.search(r"goes on from step (\d+)", self.said.read_text())
         return int(found[1]) if found else 0
 
     def last(self):
         """The last step that it wrote down."""
-        rows = (self.folder / "logs" / "steps.csv").read_text().rpartition("\n")[0].split("\n")
+        rows = self.log.read_text().rpartition("\n")[0].split("\n")
         number = rows[-1].partition(",")[0]
         return int(number) if number.isdigit() else 0
 
-    def is_under_way(self):
-        steps = self.folder / "logs" / "steps.csv"
-        began = self.first() if steps.exists() else None
-        return began is not None and began < self.last() <= began + 1000
+    def has_done(self, steps):
+        """Whether it has gone so many steps from where it began."""
+        began = self.first()
+        return began is not None and self.last() >= began + steps
 
-    def kill(self, rng, in_checkpoint):
-        """Kill it at a random moment of training, or within the writing of a checkpoint."""
-        assert self.wait_until(self.is_under_way), self.said.read_text()
-        began, new = self.first(), self.folder / "checkpoints" / "new"
+    def writes_a_checkpoint(self):
+        """Whether it writes one now; what the life before left there is of a step to come."""
+        names = [path.name for path in self.new.glob("step-*")] if self.new.exists() else []
+        return any(int(re.match(r"step-(\d+)", name)[1]) <= self.last() for name in names)
+
+    def kill(self, rng, in_checkpoint, within):
+        """Kill it after 1 to ``within`` steps, or in the writing of the next checkpoint then."""
+        steps = rng.integers(1, within + 1)
+        assert self.wait_until(lambda: self.has_done(steps)), self.said.read_text()
+        began = self.first()
         if in_checkpoint:
-            assert self.wait_until(lambda: new.exists() and any(new.iterdir()))
+            assert self.wait_until(self.writes_a_checkpoint)
         else:
-            time.sleep(rng.uniform(0.0, 0.6))
+            time.sleep(rng.uniform(0.0, 0.05))
         self.process.send_signal(signal.SIGKILL)
         assert self.process.wait() == -signal.SIGKILL, self.said.read_text()
-        return {"from": began, "to": self.last(), "in a checkpoint": new.exists()}
+        return {"from": began, "to": self.last(), "in a checkpoint": self.writes_a_checkpoint()}
 
 
 def state(folder):
@@ -133,7 +144,7 @@ def survive(model, data, tmp_path, kills, steps):
     rng, found = np.random.default_rng(kills), []
     for i in range(kills):
         life = Life([*line, "--run-dir", broken], broken)
-        found.append(life.kill(rng, in_checkpoint=i % 3 == 1))
+        found.append(life.kill(rng, i % 3 == 1, within=int(0.8 * steps / kills)))
         print(model, json.dumps(found[-1]), flush=True)
     life = Life([*line, "--run-dir", broken], broken)
     assert life.process.wait(TIMEOUT) == 0, life.said.read_text()
@@ -151,6 +162,7 @@ def survive(model, data, tmp_path, kills, steps):
             broken / "checkpoints" / name
         ).read_bytes()
     assert any(kill["in a checkpoint"] for kill in found)
+    assert all(kill["to"] > kill["from"] for kill in found) and found[-1]["from"] > 0
     assert not (broken / "checkpoints" / "new").exists()
 
 
@@ -223,7 +235,7 @@ def test_a_second_process_in_a_run_folder_is_refused(data, tmp_path):
     line = [*training("pix2pix", data, 100_000), "--run-dir", tmp_path / "run"]
     life = Life(line, tmp_path / "run")
     try:
-        assert life.wait_until(life.is_under_way), life.said.read_text()
+        assert life.wait_until(lambda: life.has_done(1)), life.said.read_text()
         second = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
         assert second.returncode == 2
         assert second.stderr.endswith("choose another --run-dir\n")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_gen import UNetGenerator
+from tf_gen import PatchDiscriminator, UNetGenerator
 from tf_gen.errors import UserError
 from tf_gen.layers import example_seeds
 
@@ -83,3 +83,10 @@ def test_dropout_and_statistics_are_two_choices():
 def test_one_image_alone_gives_a_picture_though_the_bottleneck_has_one_value(mode):
     outputs = small()(IMAGES[:1], **mode).numpy()
     assert np.isfinite(outputs).all() and outputs.std() > 0
+
+
+def test_a_network_that_was_shown_as_a_functional_model_is_used_and_saved_as_any_other():
+    generator, discriminator = UNetGenerator(filters=2, depth=5), PatchDiscriminator(filters=2)
+    for network, arguments in ((generator, IMAGES), (discriminator, [IMAGES, IMAGES])):
+        shown = network.functional(32, 32)
+        np.testing.assert_allclose(network(arguments), shown(arguments), atol=1e-6)

@@ -129,6 +129,9 @@ class PatchDiscriminator(keras.Model):
         images = keras.Input((height, width, channels), name="target_image")
         if self.conditional:
             images = [keras.Input((height, width, input_channels), name="input_image"), images]
+        if not self.built:  # else its layers would be, and it not
+            shapes = [tuple(one.shape) for one in images] if self.conditional else images.shape
+            self.build(shapes)
         return keras.Model(images, self.call(images), name=self.name)
 
     def get_config(self):

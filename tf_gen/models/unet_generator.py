@@ -113,6 +113,8 @@ class UNetGenerator(keras.Model):
 
     def functional(self, height=256, width=256, channels=3):
         """The same layers as a Keras functional model: for ``summary()`` and diagrams."""
+        if not self.built:  # else its layers would be, and it not
+            self.build((None, None, None, channels))
         images = keras.Input((height, width, channels), name="input")
         return keras.Model(images, self.call(images), name=self.name)
 

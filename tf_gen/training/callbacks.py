@@ -239,3 +239,6 @@ class StopOnSignal(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if self.received is not None:
             self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):  # a signal while the epoch was validated
+        self.on_train_batch_end(None)
