@@ -10,6 +10,7 @@ from tf_gen import metrics
 from tf_gen.data.images import to_unit_range
 from tf_gen.errors import UserError
 from tf_gen.training.pix2pix_evaluation import (
+    NOISE_DRAWS,
     REPORT_BATCH,
     errors,
     noise_std,
@@ -30,12 +31,15 @@ def figures(config, model, options, distances) -> dict:
         )
     outputs = _translated(model, inputs, "translate")
     found = {f"val_{name}": value for name, value in errors(_tanh(outputs), targets).items()}
-    noisy = errors(_tanh(_noisy(model, config.seed)(inputs)), targets)
+    with Progress(len(inputs), "translate_noisy") as progress:
+        noisy = errors(_noisy(model, inputs, config.seed, progress), targets)
     found |= {f"val_{name}_report_mode": value for name, value in noisy.items()}
     found |= trivial_figures(inputs, targets, data.train_targets)
-    found["noise_std"] = noise_std(
-        lambda images, draw: _tanh(_noisy(model, draw)(images)), inputs[:NOISE_IMAGES]
-    )
+    shown = inputs[:NOISE_IMAGES]
+    with Progress(NOISE_DRAWS * len(shown), "noise") as progress:
+        found["noise_std"] = noise_std(
+            lambda images, draw: _noisy(model, images, draw, progress), shown
+        )
     found |= readability(options.direction, inputs, targets, outputs, reader)
     return found | distances(targets, outputs)
 
@@ -98,19 +102,14 @@ def _translated(model, images, title):
     return np.concatenate(parts)
 
 
-def _noisy(model, seed):
-    """uint8 -> float32 in [0, 1] in the report's mode, in batches of 2."""
-
-    def translate(images):
-        parts = []
-        with Progress(len(images), "translate_noisy") as progress:
-            for first in range(0, len(images), REPORT_BATCH):
-                batch = to_unit_range(images[first : first + REPORT_BATCH])
-                parts.append(model.translate_noisy(batch, tf.constant([seed, first])).numpy())
-                progress.step(len(batch))
-        return np.concatenate(parts)
-
-    return translate
+def _noisy(model, images, seed, progress):
+    """uint8 -> float32 in [-1, 1] in the report's mode, in batches of 2."""
+    parts = []
+    for first in range(0, len(images), REPORT_BATCH):
+        batch = to_unit_range(images[first : first + REPORT_BATCH])
+        parts.append(model.translate_noisy(batch, tf.constant([seed, first])).numpy())
+        progress.step(len(batch))
+    return _tanh(np.concatenate(parts))
 
 
 def _tanh(images):

@@ -65,7 +65,7 @@ def train_run(name: str, config, make_task) -> int:
 
         built = Built(task, strategy)
         scalars = callbacks.TensorBoardScalars(
-            folder / "logs", config.batch_size, _markdown(record), record["identity"]
+            folder / "logs", config.batch_size, _markdown(record), _hparams(record)
         )
         checkpoints = _checkpoints(config, folder, task, built, scalars)
         step = checkpoints.restore()
@@ -211,6 +211,11 @@ def has_bfloat16() -> bool:
         or "amx_bf16" in flags
         or bool(tf.config.list_physical_devices("GPU"))
     )
+
+
+def _hparams(record: dict) -> dict:
+    """What TensorBoard's table compares: the options that make a run, not its data's digests."""
+    return {k: v for k, v in record["identity"].items() if not k.endswith("_digest")}
 
 
 def _markdown(record: dict) -> str:

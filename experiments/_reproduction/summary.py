@@ -5,6 +5,7 @@ from pathlib import Path
 
 from experiments._reproduction.claims import JUDGES
 from experiments._reproduction.runs import RUNS
+from tf_gen.data.published import MAPS, compare
 
 REPORT = Path(__file__).parents[1] / "report"
 PARTS = ("vae", "cvae", "vq_vae", "pix2pix")  # in the report's order
@@ -12,7 +13,7 @@ SOURCES = {
     "synthetic": "**synthetic**, drawn by the package: not the report's images",
     "report": "the published set",
     "not the report's": "not the published set",
-    "folder": "a folder of real images given by the user, not checked against a published set",
+    "folder": "a folder of images given by the user",
 }
 
 
@@ -50,11 +51,19 @@ def about_data(run) -> str:
     """Which data a run was made on, and how far they are the published ones."""
     if not run.finished:
         return ""
-    note = run.metrics.get("data_note")
-    counts = (
-        f"{run.metrics['train_examples']:,} training, {run.metrics['val_examples']:,} validation"
-    )
-    return f"{SOURCES[run.metrics['data_source']]}; {note or counts}"
+    metrics, source = run.metrics, SOURCES[run.metrics["data_source"]]
+    counts = f"{metrics['train_examples']:,} training, {metrics['val_examples']:,} validation"
+    note = metrics.get("data_note") or _about_maps(run)
+    if metrics["data_source"] == "folder" and not note:
+        source += f" (`{Path(run.options['data']).name}`), not checked against a published set"
+    return f"{source}; {note or counts}"
+
+
+def _about_maps(run):
+    """Of a folder of maps: which splits are the published ones, by their digest; else None."""
+    splits = {"train": run.metrics["train_examples"], "val": run.metrics["val_examples"]}
+    digests = {split: run.config["identity"].get(f"{split}_digest") for split in splits}
+    return compare(MAPS, splits, digests)[1] if MAPS.digests["train"] in digests.values() else None
 
 
 def runs_section(runs) -> list[str]:
@@ -68,7 +77,7 @@ def runs_section(runs) -> list[str]:
         minutes = metrics.get("train_seconds", 0.0) / 60
         rows.append(
             [
-                name, about_data(run), f"{metrics['epochs']:g} ({metrics['steps']:,} steps)",
+                name, about_data(run), f"{metrics['epochs']:.3g} ({metrics['steps']:,} steps)",
                 options["precision"], run.config.get("commit") or "",
                 f"{minutes:.0f} min" if minutes else "", run.config.get("machine") or "",
             ]

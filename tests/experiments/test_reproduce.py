@@ -69,7 +69,7 @@ def test_what_is_missing_says_which_command_would_fill_it(page):
 
 
 def test_the_data_and_their_genuineness_are_said(page):
-    assert "a folder of real images given by the user, not checked" in page
+    assert "a folder of images given by the user (`anime`), not checked against" in page
     assert str(ROOT) not in page
 
 

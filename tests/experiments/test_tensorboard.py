@@ -29,12 +29,13 @@ KINDS = {  # run -> what of it TensorBoard must have
         "scalars": {"loss", "recon_loss", "kl_loss", "epoch/val_loss"},
         "images": {"generated", "reconstructions"},
         "histograms": {"kl_by_latent"},
-        "projector": {"latents"},
+        "projector": {"validation latents"},
     },
     "cvae_faces": {
         "scalars": {"loss", "recon_loss", "kl_loss", "epoch/val_loss"},
         "images": {"generated", "reconstructions"},
         "histograms": {"kl_by_latent"},
+        "projector": {"validation latents"},
     },
     "vq_vae_faces": {
         "scalars": {"loss", "recon_loss", "perplexity", "epoch/val_recon_loss"},
@@ -115,6 +116,10 @@ def test_scalars_images_text_and_the_rest_of_each_kind_are_there(board, kind):
     assert wanted["images"] <= tags(board, "images", kind)
     assert "config" in tags(board, "text", kind)
     assert wanted.get("histograms", set()) <= tags(board, "histograms", kind)
+    if "projector" in wanted:
+        address = f"{board}/data/plugin/projector/info?run={kind}/logs"
+        found = json.load(urllib.request.urlopen(address))["embeddings"]
+        assert wanted["projector"] == {tensor["tensorName"] for tensor in found}
 
 
 def test_hyperparameters_of_all_runs_stand_in_one_table(board):
@@ -192,8 +197,7 @@ TABS = {  # tab -> what it shows of these runs
     "text": "config",
     "histograms": "kl_by_latent",
     "hparams": "learning_rate",
-    "projector": "latents",
-}
+}  # the projector is drawn, in a frame of its own
 
 
 @pytest.mark.parametrize("tab", TABS)

@@ -165,12 +165,11 @@ class TensorBoardScalars(keras.callbacks.Callback):
             with self.writer.as_default():
                 tf.summary.text("config", self.text, step=0)
                 if self.hparams:
-                    hparams_plugin.hparams(
-                        {
-                            k: v if type(v) in (bool, int, float) else str(v)
-                            for k, v in self.hparams.items()
-                        }
-                    )
+                    shown = {
+                        k: v if type(v) in (bool, int, float) else str(v)
+                        for k, v in self.hparams.items()
+                    }
+                    hparams_plugin.hparams(shown, trial_id=Path(self.folder).parent.name)
 
     def on_train_batch_end(self, batch, logs=None):
         self._step += 1
