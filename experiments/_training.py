@@ -19,6 +19,7 @@ What differs from model to model is a *task*, an object with
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from experiments._data import check_data_dir, files_summary, write_files
@@ -160,7 +161,10 @@ def _earlier_logs(steps_csv: Path, step: int, epoch_steps: int) -> list[dict]:
     """What the steps of the present epoch logged before this one."""
     began = step - step % epoch_steps
     rows = [row for row in callbacks.read_csv(steps_csv) if began < row["step"] <= step]
-    return [{k: v for k, v in row.items() if k not in ("step", "step_seconds")} for row in rows]
+    return [  # logs are float32, of which the nine digits of a CSV are a rounding
+        {k: float(np.float32(v)) for k, v in row.items() if k not in ("step", "step_seconds")}
+        for row in rows
+    ]
 
 
 def _finish(config, folder, task, checkpoints, total, epoch_steps):

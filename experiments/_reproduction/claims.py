@@ -103,6 +103,8 @@ def green_areas(runs):
 def more_epochs(runs):
     """pix2pix, by SSIM in the report's mode."""
     name = "val_ssim_report_mode"
+    if not runs["map_to_aerial"].finished:
+        return NO_RUN, "needs `map_to_aerial`"
     values = [row[name] for row in runs["map_to_aerial"].epochs if name in row]
     if len(values) < 4:
         return NOT_TESTED, f"the run has {len(values)} epochs: too few to tell"
