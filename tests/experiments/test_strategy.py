@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -183,3 +184,24 @@ def test_a_batch_that_replicas_cannot_share_is_refused(maps, faces, tmp_path):
     line = command("vae", maps, faces, "--strategy", "mirrored", "--batch-size", 3)
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and "--batch-size 3: is shared by 2 replicas" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_documents_lines_for_two_machines_run_on_one(maps, tmp_path):
+    """Word for word but for addresses, folders and size."""
+    lines = re.findall(r"^TF_CONFIG=.*$", (ROOT / "docs" / "reliability.md").read_text(), re.M)
+    assert len(lines) == 2
+    first, second = free_ports(2)
+    here = {
+        "10.0.0.1:2222": f"127.0.0.1:{first}", "10.0.0.2:2222": f"127.0.0.1:{second}",
+        "python -m": f"{sys.executable} -m", "--data maps": f"--data {maps}",
+        "/shared/runs/maps": str(tmp_path / "run"),
+    }  # fmt: skip
+    small = " --filters 2 --image-size 32 --max-steps 2"
+    processes = []
+    for line in lines:
+        for there, local in here.items():
+            line = line.replace(there, local)
+        processes.append(subprocess.Popen(line + small, shell=True, cwd=ROOT))
+    assert [process.wait(TIMEOUT) for process in processes] == [0, 0]
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["steps"] == 2
