@@ -29,8 +29,10 @@ def evaluate(config) -> None:
     """Measure a run's SavedModel and write the figures as JSON and as a table."""
     run = RunDir(config.run_dir, writing=False)
     record, before = run.read("config.json"), run.read("metrics.json")
-    if record is None or before is None or record.get("experiment") not in KINDS:
-        raise UserError(f"--run-dir {config.run_dir}: no finished run")
+    if record is None or record.get("experiment") not in KINDS:
+        raise UserError(f"--run-dir {config.run_dir}: no run of a training command")
+    if before is None:
+        raise UserError(f"--run-dir {config.run_dir}: not finished, it has no metrics.json yet")
     output = config.output or config.run_dir
     make_writable(output)
     kind, functions, figures = KINDS[record["experiment"]]

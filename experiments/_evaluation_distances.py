@@ -16,6 +16,8 @@ class Distances:
 
     def __init__(self, config):
         self.network, self._path = _network(config), config.real_features
+        if self._path is not None and (self._path.is_dir() or not self._path.parent.is_dir()):
+            raise UserError(f"--real-features {self._path}: name a file in a folder that is there")
 
     def __call__(self, real, generated) -> dict[str, float]:
         """Of real and generated images, [N, H, W, 3] uint8 or float in [0, 1].
@@ -47,7 +49,7 @@ class Distances:
             return found
         try:
             found = metrics.Features.load(path)
-        except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(f"--real-features {path}: no file of features") from error
         if found.network != network.name or len(found.values) != len(images):
             raise UserError(

@@ -1,5 +1,6 @@
-"""Reproduce the whole report: train what is missing, measure it, and write one page, as Markdown
-and as HTML that needs no other file: every figure and table of the report with ours in its place.
+"""Reproduce the whole report, on drawn images or (--data report) the published sets: train what is
+missing, measure it, and write one page, as Markdown and as HTML that needs no other file: every
+figure and table of the report with ours in its place.
 
 Breaking off loses little: the same command takes the finished runs and goes on.
 """
@@ -37,6 +38,8 @@ class Config:
     """Height and width of the maps (report)."""
     inception_weights: Path | None = None
     """For FID and KID: see experiments.evaluate."""
+    note: str = ""
+    """A sentence for the page's top, such as what your own folders hold."""
     output: Path | None = None
     """The page's path without its ending. Default: RUNS/reproduction."""
     records: Path | None = None
@@ -69,7 +72,7 @@ def run(config: Config) -> int:
             if one.finished:
                 write_record(one, config.records / one.name)
         runs = read_runs(config.records)
-    page = write_page(runs, config.output or config.runs / "reproduction")
+    page = write_page(runs, config.output or config.runs / "reproduction", config.note)
     print(f"{page}.md and .html: {sum(r.finished for r in runs.values())} of {len(runs)} runs")
     return DONE
 

@@ -61,6 +61,8 @@ def dropout_noise_is_slight(runs):
     found = runs["map_to_aerial"].figure("noise_std")
     if found is None:
         return NO_RUN, "needs `map_to_aerial`"
+    if runs["map_to_aerial"].metrics["epochs"] < 1:
+        return NOT_TESTED, "the run was stopped within its first epoch"
     return (
         _verdict([found < SLIGHT]),
         f"over 8 draws a pixel's standard deviation is {found:.4f} of its range ({255 * found:.1f} "
@@ -79,7 +81,13 @@ def rivers_and_streets(runs):
         good.append(found >= READABLE * real)
         told.append(f"{name} {found:.3f} (true photograph {real:.3f})")
     if not told:
-        return NO_RUN, "needs `map_to_aerial`, measured with `--reader` (`aerial_to_map`)"
+        return (
+            NO_RUN,
+            "needs `map_to_aerial` and `python -m experiments.evaluate --run-dir "
+            "RUNS/map_to_aerial --reader RUNS/aerial_to_map`",
+        )
+    if run.metrics["epochs"] < 1:
+        return NOT_TESTED, f"the run was stopped within its first epoch ({', '.join(told)})"
     return (
         _verdict(good),
         "overlap (IoU) of the input map with the map that the `aerial_to_map` run reads in the "
@@ -107,7 +115,7 @@ def more_epochs(runs):
         return NO_RUN, "needs `map_to_aerial`"
     values = [row[name] for row in runs["map_to_aerial"].epochs if name in row]
     if len(values) < 4:
-        return NOT_TESTED, f"the run has {len(values)} epochs: too few to tell"
+        return NOT_TESTED, f"epochs in the run: {len(values)}, too few to tell"
     half = len(values) // 2
     early, late = sum(values[:half]) / half, sum(values[half:]) / (len(values) - half)
     verdict = SUPPORTED if late - early > SSIM_MARGIN else CONTRADICTED

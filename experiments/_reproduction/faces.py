@@ -16,7 +16,12 @@ def vae_section(runs, picture) -> list[str]:
                "mutual_information_at_most": "at most (log N)",
                "spread": "spread", "spread_real": "spread of real images",
                "val_mse_mean_image": "MSE of the mean image"}  # fmt: skip
-    lines += ["The report gives no figure of merit; ours are of held-out images.", ""]
+    lines += [
+        "The report gives no figure of merit; ours are of held-out images. Where the mutual "
+        "information is the most that it can be, it says only that each image has latents of its "
+        "own.",
+        "",
+    ]
     lines += _figures_table([runs["vae_anime"], runs["vae_cartoon"]], columns)
     for name, first in (("vae_anime", 1), ("vae_cartoon", 4)):
         run, style = runs[name], name.removeprefix("vae_")
@@ -69,8 +74,7 @@ def vq_vae_section(runs, picture) -> list[str]:
 def _made_by(run):
     if not run.finished:
         return [f"No run yet: {command(run.name)}.", ""]
-    epochs = f"{run.metrics['epochs']:g} epochs"
-    return [f"Data: {about_data(run)}. {epochs}, seed {run.options['seed']}.", ""]
+    return [f"Data: {about_data(run)}. Epochs: {run.done}; seed {run.options['seed']}.", ""]
 
 
 def _figures_table(runs, columns):

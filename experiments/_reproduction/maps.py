@@ -64,9 +64,12 @@ def results_section(runs, picture) -> list[str]:
     finished = [runs[name] for name in DIRECTIONS if runs[name].finished]
     names = ["beta_1", "learning_rate", "epochs", "batch_size", "reconstruction_weight"]
     rows = [
-        [name, content["hyperparameters"][name]["value"], *(run.options[name] for run in finished)]
+        [
+            name, content["hyperparameters"][name]["value"],
+            *(run.done if name == "epochs" else run.options[name] for run in finished),
+        ]
         for name in names
-    ]
+    ]  # fmt: skip
     lines = ["Table: hyperparameters (Adam).", ""]
     lines += table(["", "the report", *(run.name for run in finished)], rows)
     for name in DIRECTIONS:
@@ -78,9 +81,8 @@ def _direction(run, picture):
     lines = [f"### {run.name.replace('_', ' ').capitalize()}", ""]
     if not run.finished:
         return [*lines, f"No run yet: {command(run.name)}.", ""]
-    of = f"of {run.options['epochs']} asked for, " if _cut_short(run) else ""
     lines += [
-        f"Data: {about_data(run)}. {run.metrics['epochs']:.3g} epochs {of}seed "
+        f"Data: {about_data(run)}. Epochs: {run.done}; seed "
         f"{run.options['seed']}, {run.options['adversarial_loss'].replace('_', '-')} loss. "
         "Figures of the validation pairs in [0, 1]:",
         "",
@@ -111,10 +113,6 @@ def _direction(run, picture):
 
 
 _MEASURES = {"l1": 4, "psnr": 2, "ssim": 3, "ms_ssim": 3}
-
-
-def _cut_short(run):
-    return run.metrics["epochs"] < run.options["epochs"] + run.options["decay_epochs"]
 
 
 def _readability(runs):

@@ -22,16 +22,16 @@ code { background: #f2f2f2; overflow-wrap: anywhere; }
 """
 
 
-def write_page(runs: dict, path: Path) -> Path:
+def write_page(runs: dict, path: Path, note: str = "") -> Path:
     """Write ``path``.md, with links to pictures, and ``path``.html, which holds them."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "\n".join(page_lines(runs, path.parent))
+    text = "\n".join(page_lines(runs, path.parent, note))
     path.with_name(f"{path.name}.md").write_text(text, encoding="utf-8")
     path.with_name(f"{path.name}.html").write_text(to_html(text, path.parent), encoding="utf-8")
     return path
 
 
-def page_lines(runs: dict, folder: Path) -> list[str]:
+def page_lines(runs: dict, folder: Path, note: str = "") -> list[str]:
     """The page in Markdown; links to pictures are relative to ``folder``."""
 
     def picture(run, stem, caption):
@@ -46,6 +46,7 @@ def page_lines(runs: dict, folder: Path) -> list[str]:
         "from a run of the table below, none was entered by hand. Where a run or a measure is "
         "missing, its place says so and names the command that would fill it.",
         "",
+        *summary.summary_lines(runs, note),
         *summary.runs_section(runs),
         *summary.claims_section(runs),
         *faces.vae_section(runs, picture),

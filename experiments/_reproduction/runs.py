@@ -29,8 +29,17 @@ class Run:
             _read_json(folder / f"{part}.json") for part in ("config", "metrics", "evaluation_val")
         )
         self.epochs = read_csv(folder / "logs" / "epochs.csv")
-        if self.finished and not {"identity", "settings", "versions"} <= set(self.config):
-            raise UserError(f"{folder / 'config.json'}: no run's")
+        if self.finished:
+            self._check()
+
+    def _check(self):
+        if not {"experiment", "identity", "settings", "versions"} <= set(self.config):
+            raise UserError(f"{self.folder / 'config.json'}: no run's")
+        command, options = RUNS[self.name]
+        found = self.config["experiment"], self.options.get("direction")
+        if found != (command, options[1] if options else None):
+            told = " ".join(str(part) for part in found if part)
+            raise UserError(f"{self.folder}: a run of {told}, not of {self.name}; move it away")
 
     @property
     def finished(self) -> bool:
@@ -41,6 +50,13 @@ class Run:
     def options(self) -> dict:
         """All that it was started with."""
         return {**self.config["identity"], **self.config["settings"]}
+
+    @property
+    def done(self) -> str:
+        """Epochs, and of how many if it was cut short."""
+        asked = self.options["epochs"] + self.options.get("decay_epochs", 0)
+        epochs = self.metrics["epochs"]
+        return f"{epochs:.3g}" + (f" of {asked}" if epochs < asked else "")
 
     def figure(self, key: str):
         """A measured value, the evaluation's before the training's own; None if there is none."""
@@ -54,7 +70,9 @@ class Run:
 
 
 def read_runs(folder: Path) -> dict[str, Run]:
-    """All that the page wants, finished or not."""
+    """All that the page wants, finished or not. Raises: UserError if there is no such folder."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder")
     return {name: Run(name, folder / name) for name in RUNS}
 
 

@@ -42,9 +42,10 @@ def number(value, digits=4) -> str:
 
 
 def command(name: str) -> str:
-    """What trains a run."""
+    """What trains a run where this page looks for it."""
     script, options = RUNS[name]
-    return f"`{' '.join(['python -m', f'experiments.{script}', *options])}`"
+    line = ["python -m", f"experiments.{script}", *options, "--data DATA", f"--run-dir RUNS/{name}"]
+    return f"`{' '.join(line)}`"
 
 
 def about_data(run) -> str:
@@ -66,23 +67,43 @@ def _about_maps(run):
     return compare(MAPS, splits, digests)[1] if MAPS.digests["train"] in digests.values() else None
 
 
+def summary_lines(runs, note: str) -> list[str]:
+    """What was reproduced and what was not."""
+    there = [run.name for run in runs.values() if run.finished]
+    drawn = [n for n in there if runs[n].metrics["data_source"] == "synthetic"]
+    short = [f"{n} ({runs[n].done} epochs)" for n in there if " of " in runs[n].done]
+    lines = [f"Runs on this page: {', '.join(there) or 'none'}."]
+    for said, names in (
+        ("Not run yet", [run.name for run in runs.values() if not run.finished]),
+        ("On drawn images, which say nothing of real ones", drawn),
+        ("Cut short", short),
+        ("Without FID", [n for n in there if runs[n].figure("val_fid") is None]),
+    ):
+        if names:
+            lines.append(f"{said}: {', '.join(names)}.")
+    return [" ".join(lines), "", *([note, ""] if note else [])]
+
+
 def runs_section(runs) -> list[str]:
     """One row for each run."""
     rows = []
     for name, run in runs.items():
         if not run.finished:
-            rows.append([name, f"no run yet: {command(name)}", "", "", "", "", ""])
+            rows.append([name, f"no run yet: {command(name)}", "", "", "", "", "", ""])
             continue
         metrics, options = run.metrics, run.options
         minutes = metrics.get("train_seconds", 0.0) / 60
+        size = f"{options['image_size']} x {options['image_size']}"
+        if "filters" in options:
+            size += f", {options['filters']} filters"
         rows.append(
             [
-                name, about_data(run), f"{metrics['epochs']:.3g} ({metrics['steps']:,} steps)",
+                name, about_data(run), size, f"{run.done} ({metrics['steps']:,} steps)",
                 options["precision"], run.config.get("commit") or "",
-                f"{minutes:.0f} min" if minutes else "", run.config.get("machine") or "",
+                f"{minutes:.0f} min" if minutes >= 1 else "", run.config.get("machine") or "",
             ]
         )  # fmt: skip
-    head = ["run", "data", "epochs", "precision", "commit", "training", "machine"]
+    head = ["run", "data", "size", "epochs", "precision", "commit", "training", "machine"]
     return ["## The runs", "", *table(head, rows)]
 
 
@@ -94,7 +115,8 @@ def claims_section(runs) -> list[str]:
             verdict, evidence = JUDGES[claim["id"]](runs)
             rows.append([claim["text"], claim["where"].split(",")[0], f"**{verdict}**", evidence])
     head = ["the report's claim", "where", "here", "evidence"]
-    return ["## The report's claims", "", *table(head, rows)]
+    said = "Each verdict is about the runs above, on the data that are named there."
+    return ["## The report's claims", "", said, "", *table(head, rows)]
 
 
 def readings_section() -> list[str]:

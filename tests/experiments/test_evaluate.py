@@ -134,7 +134,7 @@ def ends(monkeypatch, *options):
 
 
 BAD = {
-    "no run": ((), "no finished run"),
+    "no run": ((), "no run of a training command"),
     "data without output": (("--data", "synthetic"), "--output: must be given with --data"),
     "two networks": (("--keras-inception", "--inception-weights", "x"), "one network at a time"),
     "features of nothing": (("--real-features", "x.npz"), "features of which network?"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,6 +17,7 @@ from experiments._reproduction.records import write_record
 from experiments._reproduction.runs import RUNS, Run, read_runs
 from experiments._reproduction.summary import PARTS, REPORT, claims_section
 from experiments.reproduce import Config, run
+from tf_gen.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +65,8 @@ def test_cells_are_the_runs_own_figures(page, runs):
 
 
 def test_what_is_missing_says_which_command_would_fill_it(page):
-    assert "| vae_cartoon | no run yet: `python -m experiments.vae_cartoon` |" in page
+    line = "`python -m experiments.vae_cartoon --data DATA --run-dir RUNS/vae_cartoon`"
+    assert f"| vae_cartoon | no run yet: {line} |" in page
     assert "--inception-weights FILE" in page and "122.59" in page and "88.46" in page
     assert page.count(f"**{NO_RUN}**") >= 3 and page.count(f"**{NOT_TESTED}**") >= 4
 
@@ -71,6 +74,8 @@ def test_what_is_missing_says_which_command_would_fill_it(page):
 def test_the_data_and_their_genuineness_are_said(page):
     assert "a folder of images given by the user (`anime`), not checked against" in page
     assert str(ROOT) not in page
+    assert "Not run yet: vae_cartoon, cvae_faces, vq_vae_faces, aerial_to_map." in page
+    assert "32 x 32, 2 filters" in page
 
 
 def test_the_html_page_needs_no_other_file(page, runs):
@@ -113,12 +118,23 @@ def test_a_record_serves_as_a_finished_run(runs, tmp_path):
 
 
 def test_a_damaged_run_is_named(runs, tmp_path, capsys):
-    from tf_gen.errors import UserError
-
     (tmp_path / "vae_anime").mkdir()
     (tmp_path / "vae_anime" / "metrics.json").write_text("{")
     with pytest.raises(UserError, match="metrics.json: not readable as JSON"):
         run(Config(runs=tmp_path, train=False))
+
+
+@pytest.mark.parametrize("name", ["map_to_aerial", "vae_anime"])
+def test_a_run_under_anothers_name_is_refused(name, runs, tmp_path):
+    other = {"map_to_aerial": "vae_anime", "vae_anime": "map_to_aerial"}[name]
+    shutil.copytree(runs / other, tmp_path / name)
+    with pytest.raises(UserError, match=f"{name}: a run of .*, not of {name}; move it away"):
+        run(Config(runs=tmp_path, train=False))
+
+
+def test_a_missing_folder_is_told(tmp_path):
+    with pytest.raises(UserError, match="none: no such folder"):
+        run(Config(runs=tmp_path / "none", train=False))
 
 
 @pytest.mark.slow
