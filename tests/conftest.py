@@ -58,8 +58,8 @@ def inception_file(tmp_path_factory, inception_weights):
         image = tf.compat.v1.placeholder(tf.float32, [None, None, 3], "Cast")
         images = tf.expand_dims(image, 0, name="ExpandDims")
         resized = tf.compat.v1.image.resize_bilinear(images, [299, 299], name="ResizeBilinear")
-        features = tf.nn.conv2d(resized, inception_weights, 1, "VALID")
-        pool = tf.reduce_mean(features, [1, 2], keepdims=True, name="pool_3")
+        mean = tf.reduce_mean(resized, [1, 2], keepdims=True)  # before the features: they are many
+        pool = tf.nn.conv2d(mean, inception_weights, 1, "VALID", name="pool_3")
         tf.reshape(pool, [1, 2048], name="pool_3/_reshape")
     path.write_bytes(graph.as_graph_def().SerializeToString())
     return path
