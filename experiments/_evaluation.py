@@ -1,28 +1,25 @@
 """What ``experiments.evaluate`` does: the part that needs TensorFlow."""
 
-import json
 import types
 from pathlib import Path
 
-import numpy as np
-
 from experiments import _evaluation_faces, _evaluation_pix2pix
 from experiments._evaluation_distances import Distances
+from experiments._markdown import table
 from experiments._png_files import make_writable
 from experiments._saved_model import load_saved_model
 from tf_gen.errors import UserError
 from tf_gen.training.run_dir import RunDir
 
+_VAE = "VAE", ["encode", "decode", "sample"]
 KINDS = {  # experiment of config.json -> (what it is, functions that its SavedModel has, figures)
-    "pix2pix_maps": (
-        "pix2pix", ["translate", "translate_noisy"], _evaluation_pix2pix.figures,
+    "pix2pix_maps": ("pix2pix", ["translate", "translate_noisy"], _evaluation_pix2pix.figures),
+    **dict.fromkeys(
+        ("vae_anime", "vae_cartoon", "vq_vae_faces/vae"), (*_VAE, _evaluation_faces.vae_figures)
     ),
-    "vae_anime": ("VAE", ["encode", "decode", "sample"], _evaluation_faces.vae_figures),
-    "vae_cartoon": ("VAE", ["encode", "decode", "sample"], _evaluation_faces.vae_figures),
-    "vq_vae_faces/vae": ("VAE", ["encode", "decode", "sample"], _evaluation_faces.vae_figures),
-    "cvae_faces": ("VAE", ["encode", "decode", "sample"], _evaluation_faces.cvae_figures),
+    "cvae_faces": (*_VAE, _evaluation_faces.cvae_figures),
     "vq_vae_faces": ("VQ-VAE", ["encode", "reconstruct"], _evaluation_faces.vq_vae_figures),
-}  # fmt: skip
+}
 
 
 def evaluate(config) -> None:
@@ -43,7 +40,7 @@ def evaluate(config) -> None:
         for name, value in found.items()
     }
     about = {"experiment": record["experiment"], "split": config.split, "steps": before["steps"]}
-    write_figures(output / f"evaluation_{config.split}", about | prefixed, before)
+    write_figures(output, f"evaluation_{config.split}", about | prefixed, before)
     print(f"{output}: evaluation_{config.split}.json and .md")
 
 
@@ -60,19 +57,9 @@ def run_options(record: dict, config) -> types.SimpleNamespace:
     return types.SimpleNamespace(**fields, experiment=record["experiment"])
 
 
-def write_figures(path: Path, found: dict, before: dict) -> None:
-    """``path``.json, and ``path``.md, in which the run's own metrics.json stands beside them."""
-    found = {
-        name: None if isinstance(value, float) and not np.isfinite(value) else value
-        for name, value in found.items()
-    }
-    path.with_suffix(".json").write_text(json.dumps(found, indent=2, allow_nan=False) + "\n")
-
-    def cell(value):
-        return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-
-    rows = [
-        f"| {name} | {cell(value)} | {cell(before.get(name))} |" for name, value in found.items()
-    ]
-    head = ["| figure | from the SavedModel | when training ended |", "|---|---|---|"]
-    path.with_suffix(".md").write_text("\n".join([*head, *rows]) + "\n")
+def write_figures(folder: Path, name: str, found: dict, before: dict) -> None:
+    """``name``.json, and ``name``.md, in which the run's own metrics.json stands beside them."""
+    RunDir(folder, writing=False).write(f"{name}.json", found)
+    rows = [[name, value, before.get(name)] for name, value in found.items()]
+    head = ["figure", "from the SavedModel", "when training ended"]
+    (folder / f"{name}.md").write_text("\n".join(table(head, rows, digits=6)))

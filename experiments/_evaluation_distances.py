@@ -51,7 +51,8 @@ class Distances:
             found = metrics.Features.load(path)
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(f"--real-features {path}: no file of features") from error
-        if found.network != network.name or len(found.values) != len(images):
+        of_these = found.digest == metrics.images_digest(images)
+        if found.network != network.name or not of_these:
             raise UserError(
                 f"--real-features {path}: of {len(found.values)} images by {found.network}, not "
                 f"of these {len(images)} by {network.name}; name another file"

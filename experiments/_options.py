@@ -34,6 +34,9 @@ class TrainingOptions:
     """A checkpoint at least this often."""
     checkpoint_steps: int | None = None
     """A checkpoint every so many steps besides."""
+    log_every: int = 1
+    """Steps between readings of the logs, which are then means over them; more than 1 lets a GPU
+    work on meanwhile."""
     strategy: Literal["none", "mirrored", "multi_worker"] = "none"
     """Several devices share each batch: mirrored: all GPUs (without one, the processor as two);
     multi_worker: the processes that TF_CONFIG names (docs/reliability.md)."""
@@ -48,7 +51,7 @@ class TrainingOptions:
     def check(self) -> None:
         """Raise UserError for an empty name, or a number out of range."""
         check_given("data", self.data)
-        for field in ("epochs", "batch_size"):
+        for field in ("epochs", "batch_size", "log_every"):
             check_range(field.replace("_", "-"), getattr(self, field), 1)
         check_range("learning-rate", self.learning_rate, 0.0, open_low=True)
         check_range("seed", self.seed, 0, 2**31 - 2)
@@ -74,8 +77,8 @@ class FaceOptions(TrainingOptions):
     pool_last: bool = False
     """Pooling after the third convolution, too: latents from 8 x 8 places instead of 16 x 16 at
     64 x 64 (the report leaves it open: docs/decisions.md)."""
-    normalization: Literal["batch", "none"] = "batch"
-    """Between the convolutions (report)."""
+    normalization: Literal["batch", "sync_batch", "none"] = "batch"
+    """Between the convolutions (report); sync_batch: over all replicas of a --strategy."""
 
     def check(self) -> None:
         super().check()

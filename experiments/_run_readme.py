@@ -1,5 +1,6 @@
 """The README.md of a run folder: what it was, what it came to, how to load its model."""
 
+from experiments._markdown import table
 from tf_gen.training.run_dir import RunDir
 
 
@@ -24,7 +25,7 @@ def write_readme(folder: RunDir, title: str, loading: str, about_files: list[str
         "",
         *([f"{inline(metrics['data_note'])}.", ""] if "data_note" in metrics else []),
         *about_files,
-        *table("figure", {k: v for k, v in metrics.items() if isinstance(v, float)}),
+        *table(["figure", "value"], [f for f in metrics.items() if isinstance(f[1], float)], 6),
         "## The model",
         "",
         loading.replace("{path}", str(folder.path)),
@@ -35,7 +36,7 @@ def write_readme(folder: RunDir, title: str, loading: str, about_files: list[str
         "",
         "## Configuration",
         "",
-        *table("field", {**fields, **config["versions"], **made_with}),
+        *table(["field", "value"], {**fields, **config["versions"], **made_with}.items(), 6),
     ]
     text = "\n".join(lines)
     (folder / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -45,10 +46,3 @@ def inline(text: str) -> str:
     """Any text, such as a file's name, as part of one line that every terminal can show."""
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
     return shown.replace("`", "'")
-
-
-def table(heading: str, values: dict) -> list[str]:
-    """The lines of a Markdown table, floats to six digits."""
-    cells = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in values.items()}
-    rows = [f"| {name} | {value} |" for name, value in cells.items()]
-    return [f"| {heading} | value |", "|---|---|", *rows, ""]

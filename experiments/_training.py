@@ -24,7 +24,8 @@ import tensorflow as tf
 
 from experiments._data import check_data_dir, files_summary, write_files
 from experiments._launch import DONE, Stopped, default_run_dir
-from experiments._run_readme import table, write_readme
+from experiments._markdown import table
+from experiments._run_readme import write_readme
 from experiments._strategy import Built, check_strategy, is_chief, make_strategy
 from tf_gen.data import steps_per_epoch
 from tf_gen.errors import UserError
@@ -35,8 +36,8 @@ from tf_gen.training.run_dir import RunDir, run_record
 
 NOT_IDENTITY = (  # options that may change when a run is continued
     "data", "data_dir", "cache_gib", "run_dir", "epochs", "decay_epochs", "max_steps", "vae_run",
-    "vae_epochs", "checkpoint_minutes", "checkpoint_steps", "skip_unreadable", "deterministic",
-    "strategy",
+    "vae_epochs", "checkpoint_minutes", "checkpoint_steps", "log_every", "skip_unreadable",
+    "deterministic", "strategy",
 )  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def train_run(name: str, config, make_task) -> int:
                 *task.watchers(scalars, folder / "figures"),
             ]
         steps = step, total, epoch_steps
-        if stopped := _train(folder, task, built, strategy, watchers, checkpoints, steps):
+        if stopped := _train(config, folder, task, built, strategy, watchers, checkpoints, steps):
             raise Stopped(stopped, folder.path)
         if chief:
             print("measuring, drawing and exporting")
@@ -131,7 +132,7 @@ def _checkpoints(config, folder, task, built, scalars) -> Checkpoints:
     )  # fmt: skip
 
 
-def _train(folder, task, built, strategy, watchers, checkpoints, steps) -> int | None:
+def _train(config, folder, task, built, strategy, watchers, checkpoints, steps) -> int | None:
     """Train to the end; returns the signal's number if one stopped it before.
 
     Only the process that has watchers validates and writes.
@@ -140,8 +141,11 @@ def _train(folder, task, built, strategy, watchers, checkpoints, steps) -> int |
 
     def validate():
         built.show()
-        return task.validate()
+        with stop.at_once():
+            return task.validate()
 
+    owed = bool(watchers) and _owes_epoch_end(folder / "logs", step, total, epoch_steps)
+    began = (step - 1 if owed else step) // epoch_steps * epoch_steps
     with callbacks.StopOnSignal() as stop:
         train(
             built.model,
@@ -149,22 +153,34 @@ def _train(folder, task, built, strategy, watchers, checkpoints, steps) -> int |
             steps_per_epoch=epoch_steps,
             total_steps=total,
             first_step=step,
-            earlier_logs=_earlier_logs(folder / "logs" / "steps.csv", step, epoch_steps),
+            owes_epoch_end=owed,
+            earlier_logs=_earlier_logs(folder / "logs" / "steps.csv", began, step),
             validate=validate if watchers else None,
             strategy=strategy,
+            log_every=config.log_every,
             callbacks=[*watchers, stop, checkpoints] if watchers else [stop],
         )
     return stop.received
 
 
-def _earlier_logs(steps_csv: Path, step: int, epoch_steps: int) -> list[dict]:
-    """What the steps of the present epoch logged before this one."""
-    began = step - step % epoch_steps
-    rows = [row for row in callbacks.read_csv(steps_csv) if began < row["step"] <= step]
-    return [  # logs are float32, of which the nine digits of a CSV are a rounding
-        {k: float(np.float32(v)) for k, v in row.items() if k not in ("step", "step_seconds")}
-        for row in rows
-    ]
+def _owes_epoch_end(logs: Path, step: int, total: int, epoch_steps: int) -> bool:
+    """Whether a stop left the epoch that this step ended without its validation."""
+    done = step // epoch_steps  # rows of a last epoch cut short are dropped when a run goes on
+    rows = sum(row["epoch"] <= done for row in callbacks.read_csv(logs / "epochs.csv"))
+    ended = step % epoch_steps == 0 or step == total
+    return ended and rows < step / epoch_steps and (logs / "steps.csv").exists()
+
+
+def _earlier_logs(steps_csv: Path, last: int, step: int) -> list[dict]:
+    """What each step after ``last`` logged, up to this one."""
+    rows = [row for row in callbacks.read_csv(steps_csv) if last < row["step"] <= step]
+    logs = []
+    for row in rows:  # of one step, or the mean of those since the row before (--log-every)
+        steps, last = round(row["step"] - last), row["step"]
+        del row["step"], row["step_seconds"]
+        # logs are float32, of which the nine digits of a CSV are a rounding
+        logs += [{name: float(np.float32(value)) for name, value in row.items()}] * steps
+    return logs
 
 
 def _finish(config, folder, task, checkpoints, total, epoch_steps):
@@ -172,7 +188,9 @@ def _finish(config, folder, task, checkpoints, total, epoch_steps):
     found = task.finish(folder)
     checkpoints.keep_newest()
     rows = callbacks.read_csv(folder / "logs" / "steps.csv")
-    seconds = callbacks.median_seconds([row["step_seconds"] for row in rows])
+    step_seconds = np.array([row["step_seconds"] for row in rows])
+    steps = np.diff([0, *(row["step"] for row in rows)])  # that each row stands for
+    seconds = callbacks.median_seconds(step_seconds)
     folder.write(
         "metrics.json",
         {
@@ -184,9 +202,7 @@ def _finish(config, folder, task, checkpoints, total, epoch_steps):
             "steps": total,
             **found,
             "train_step_seconds": seconds,
-            "train_seconds": float(
-                sum(row["step_seconds"] for row in rows if row["step_seconds"] > 0)
-            ),
+            "train_seconds": float(np.nansum(steps * step_seconds)),
             "images_per_second": config.batch_size / seconds,
         },
     )
@@ -226,4 +242,4 @@ def _markdown(record: dict) -> str:
     """config.json as a Markdown table, for TensorBoard's text tab."""
     made_with = {name: record[name] for name in ("commit", "machine")}
     fields = {**record["identity"], **record["settings"], **record["versions"], **made_with}
-    return "\n".join(table("field", fields))
+    return "\n".join(table(["field", "value"], fields.items(), 6))

@@ -112,8 +112,8 @@ class VqVaeTask(FaceTask):
         config = self.config
         same = (
             "data", "data_dir", "cache_gib", "crop", "batch_size", "max_steps", "seed",
-            "image_size", "precision", "checkpoint_minutes", "checkpoint_steps", "skip_unreadable",
-            "deterministic", "strategy",
+            "image_size", "precision", "checkpoint_minutes", "checkpoint_steps", "log_every",
+            "skip_unreadable", "deterministic", "strategy",
         )  # fmt: skip
         options = VaeOptions(
             **{name: getattr(config, name) for name in same},

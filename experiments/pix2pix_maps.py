@@ -40,8 +40,8 @@ class Config(TrainingOptions):
     """Weight of the reconstruction, lambda (report)."""
     update: Literal["alternating", "simultaneous"] = "alternating"
     """alternating: the discriminator first (report); simultaneous: both from one pass."""
-    normalization: Literal["batch", "instance", "none"] = "batch"
-    """In both networks (report)."""
+    normalization: Literal["batch", "sync_batch", "instance", "none"] = "batch"
+    """In both networks (report); sync_batch: over all replicas of a --strategy."""
     filters: int = 64
     """Width of the networks' first layers (report); 8 makes a model for trying things."""
     image_size: int = 256

@@ -60,10 +60,17 @@ class Config:
 def run(config: Config) -> int:
     """Train, measure and write the page; returns the exit code."""
     config.check()
+    from experiments._png_files import make_writable
     from experiments._reproduction.page import write_page  # imports TensorFlow
     from experiments._reproduction.records import write_record
     from experiments._reproduction.runs import complete, read_runs
 
+    page = config.output or config.runs / "reproduction"
+    if config.train:
+        make_writable(config.runs, "runs")
+    for folder, option in ((config.output and page.parent, "output"), (config.records, "records")):
+        if folder is not None:
+            make_writable(folder, option)  # now, not after hours of training
     if config.train and (code := complete(config)) != DONE:
         return code
     runs = read_runs(config.runs)
@@ -72,7 +79,7 @@ def run(config: Config) -> int:
             if one.finished:
                 write_record(one, config.records / one.name)
         runs = read_runs(config.records)
-    page = write_page(runs, config.output or config.runs / "reproduction", config.note)
+    write_page(runs, page, config.note)
     print(f"{page}.md and .html: {sum(r.finished for r in runs.values())} of {len(runs)} runs")
     return DONE
 

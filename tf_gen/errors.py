@@ -1,4 +1,4 @@
-"""The errors that a script turns into an exit code instead of a stack trace."""
+"""What a script turns into an exit code instead of a stack trace."""
 
 
 class UserError(ValueError):
@@ -11,3 +11,7 @@ class NotFiniteError(ArithmeticError):
 
 class WorkerLostError(RuntimeError):
     """Another process that trains with this one has ended, or cannot be reached."""
+
+
+class Interrupted(BaseException):
+    """A signal asked for the end of training while a validation was under way."""

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tf_gen.replicas import replica_count
+
 
 @keras.saving.register_keras_serializable("tf_gen")
 class FusedAdam(keras.optimizers.Adam):
@@ -40,8 +42,7 @@ def _handle(variable):
 def scale_for_gradient(optimizer, loss):
     """The loss whose gradient is taken: loss scaling (float16), and a share of the replicas',
     since ``tf.distribute`` sums gradients where a mean is meant."""
-    replica = tf.distribute.get_replica_context()
-    return optimizer.scale_loss(loss) / (replica.num_replicas_in_sync if replica else 1)
+    return optimizer.scale_loss(loss) / replica_count()
 
 
 def apply_finite(network, optimizer, loss, gradients, variables):

@@ -13,8 +13,13 @@ def all_reduce_mean(values):
     return _all_reduce("MEAN", values)
 
 
-def _all_reduce(how, values):
+def replica_count() -> int:
+    """How many replicas run this code; 1 outside of them."""
     replica = tf.distribute.get_replica_context()  # None outside of all replicas
-    if replica is None or replica.num_replicas_in_sync == 1:
+    return replica.num_replicas_in_sync if replica else 1
+
+
+def _all_reduce(how, values):
+    if replica_count() == 1:
         return values
-    return replica.all_reduce(how, values)
+    return tf.distribute.get_replica_context().all_reduce(how, values)

@@ -1,6 +1,7 @@
 """Part 1 of the report: the autoencoders on faces."""
 
-from experiments._reproduction.summary import about_data, command, number, table
+from experiments._markdown import table
+from experiments._reproduction.summary import about_data, command, number
 
 CREDIT = (
     "Cartoon faces: Cartoon Set by Google LLC, CC BY 4.0 "

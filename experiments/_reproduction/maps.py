@@ -1,6 +1,7 @@
 """Part 2 of the report: pix2pix on maps."""
 
-from experiments._reproduction.summary import about_data, command, facts, number, table
+from experiments._markdown import table
+from experiments._reproduction.summary import about_data, command, facts, number
 from tf_gen import PatchDiscriminator, UNetGenerator
 from tf_gen.metrics import MAP_CLASSES, PUBLISHED_AT
 

@@ -22,13 +22,12 @@ code { background: #f2f2f2; overflow-wrap: anywhere; }
 """
 
 
-def write_page(runs: dict, path: Path, note: str = "") -> Path:
+def write_page(runs: dict, path: Path, note: str = "") -> None:
     """Write ``path``.md, with links to pictures, and ``path``.html, which holds them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "\n".join(page_lines(runs, path.parent, note))
     path.with_name(f"{path.name}.md").write_text(text, encoding="utf-8")
     path.with_name(f"{path.name}.html").write_text(to_html(text, path.parent), encoding="utf-8")
-    return path
 
 
 def page_lines(runs: dict, folder: Path, note: str = "") -> list[str]:

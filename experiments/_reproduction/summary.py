@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 
+from experiments._markdown import table
 from experiments._reproduction.claims import JUDGES
 from experiments._reproduction.runs import RUNS
 from tf_gen.data.published import MAPS, compare
@@ -20,20 +21,6 @@ SOURCES = {
 def facts(part: str) -> dict:
     """A part of the report, as data."""
     return tomllib.loads((REPORT / f"{part}.toml").read_text())
-
-
-def table(head, rows) -> list[str]:
-    """Lines of a Markdown table, and an empty one."""
-    lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines] + [""]
-
-
-def _cell(value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def number(value, digits=4) -> str:

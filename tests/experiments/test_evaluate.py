@@ -117,7 +117,8 @@ def test_fid_kid_precision_and_recall_by_a_local_graph(runs, inception_file, tmp
 
 
 def test_features_of_other_images_are_refused(runs, inception_file, tmp_path, monkeypatch, capsys):
-    Features(np.zeros((3, 2048)), "inception-2015-12-05").save(tmp_path / "other.npz")
+    name = "inception-2015-12-05"
+    Features(np.zeros((3, 2048)), name, "another").save(tmp_path / "other.npz")
     code = ends(
         monkeypatch, "--run-dir", runs / "vq", "--inception-weights", inception_file,
         "--real-features", tmp_path / "other.npz",

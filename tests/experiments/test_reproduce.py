@@ -137,6 +137,14 @@ def test_a_missing_folder_is_told(tmp_path):
         run(Config(runs=tmp_path / "none", train=False))
 
 
+@pytest.mark.parametrize("option", ["output", "records", "runs"])
+def test_a_place_that_cannot_be_written_is_told_before_training(option, tmp_path):
+    (tmp_path / "file").write_text("")
+    options = {"runs": tmp_path / "runs"} | {option: tmp_path / "file" / "page"}
+    with pytest.raises(UserError, match=f"--{option} .*file"):
+        run(Config(**options))
+
+
 @pytest.mark.slow
 def test_all_runs_are_trained_measured_and_put_on_the_page(tmp_path):
     line = [sys.executable, "-m", "experiments.reproduce", "--runs", tmp_path, "--max-steps", "2",

@@ -1,5 +1,9 @@
 """Batch normalisation's choices of statistics, against NumPy and against Keras' own layer."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +11,7 @@ import tensorflow as tf
 
 from tf_gen.layers import BatchNorm, InstanceNorm, make_normalization
 
+ROOT = Path(__file__).parents[2]
 X = np.random.default_rng(0).normal(2, 3, (4, 6, 5, 3)).astype(np.float32)
 
 
@@ -95,3 +100,65 @@ def test_unknown_kinds_are_refused(layer):
     with pytest.raises(ValueError, match="normalization 'other'"):
         make_normalization("other")
     assert make_normalization("none") is None
+
+
+REPLICAS = """
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from tf_gen.layers import make_normalization
+
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+rng = np.random.default_rng(0)
+x, weights = (rng.normal(2, 3, (4, 6, 5, 3)).astype(np.float32) for _ in range(2))
+
+
+def of_share(layer, x, weights):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x, training=True)
+        loss = tf.reduce_sum(y * weights)
+    return y, tape.gradient(loss, [x, layer.gamma.value])
+
+
+def made(kind):
+    layer = make_normalization(kind)
+    layer.build(x.shape)
+    return layer
+
+
+whole = made("batch")
+y, (dx, dgamma) = of_share(whole, tf.constant(x), tf.constant(weights))
+for kind, equal in (("sync_batch", True), ("batch", False)):
+    with strategy.scope():
+        layer = made(kind)
+        layer.gamma.assign(whole.gamma)
+
+    @tf.function
+    def both():
+        def run():
+            share = tf.distribute.get_replica_context().replica_id_in_sync_group
+            part = slice(2 * share, 2 * share + 2)
+            return of_share(layer, tf.constant(x)[part], tf.constant(weights)[part])
+
+        return strategy.run(run)
+
+    shares, (dxs, dgammas) = both()
+    for found, expected in (
+        (tf.concat(strategy.experimental_local_results(shares), 0), y),
+        (tf.concat(strategy.experimental_local_results(dxs), 0), dx),
+        (strategy.reduce("SUM", dgammas, axis=None), dgamma),
+        (layer.moving_variance, whole.moving_variance),
+    ):
+        assert np.allclose(found, expected, rtol=1e-4, atol=1e-4) == equal, (kind, found, expected)
+"""
+
+
+def test_synchronized_statistics_and_gradients_are_those_of_the_whole_batch():
+    done = subprocess.run(
+        [sys.executable, "-c", REPLICAS], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -161,5 +161,14 @@ def test_saved_features_come_back(tmp_path):
 def test_images_are_rounded_to_grey_levels_as_saved_ones_are():
     levels = RNG.integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
     near = levels / 255 + 0.3 / 255
-    found = [metrics.features_of(images, Patches(), batch=2).values for images in (levels, near)]
-    np.testing.assert_array_equal(*found)
+    a, b = (metrics.features_of(images, Patches(), batch=2) for images in (levels, near))
+    np.testing.assert_array_equal(a.values, b.values)
+    assert a.digest == b.digest
+
+
+def test_a_digest_tells_other_images_or_another_order(tmp_path):
+    images = RNG.random((3, 8, 8, 3))
+    metrics.features_of(images, Patches()).save(tmp_path / "real.npz")
+    digest = Features.load(tmp_path / "real.npz").digest
+    assert digest == metrics.images_digest(images)
+    assert digest not in (metrics.images_digest(images[::-1]), metrics.images_digest(images[:2]))

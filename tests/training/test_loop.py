@@ -107,6 +107,26 @@ def test_means_of_an_epoch_that_was_gone_on_with_are_those_of_the_whole_epoch(
     assert recorder.epoch_logs == expected.epoch_logs
 
 
+def test_logs_read_every_few_steps_are_their_means_and_change_nothing(make_pix2pix, make_batches):
+    read_each, read_seldom = make_pix2pix(), make_pix2pix()
+    each, seldom, singles, means = Recorder(), Recorder(), [], []
+
+    def collect(found):
+        return keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: found.append(logs["l1_loss"])
+        )
+
+    spans = {"steps_per_epoch": 4, "total_steps": 6}
+    train(read_each, make_batches, **spans, callbacks=[each, collect(singles)])
+    train(read_seldom, make_batches, **spans, callbacks=[seldom, collect(means)], log_every=3)
+    assert seldom.calls == ["begin", "epoch 0", 2, 3, "end of epoch", "epoch 1", 1,
+                            "end of epoch", "end"]  # fmt: skip
+    np.testing.assert_allclose(means, [np.mean(singles[:3]), singles[3], np.mean(singles[4:])])
+    assert seldom.epoch_logs == each.epoch_logs
+    for a, b in zip(read_each.variables, read_seldom.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_metrics_of_the_model_go_on_and_validation_leaves_them_alone():
     images = np.random.default_rng(0).random((8, 8, 8, 3), np.float32)
 
@@ -175,6 +195,17 @@ def test_a_loss_that_is_not_finite_is_named_with_its_step(make_pix2pix, make_bat
     model = make_pix2pix(reconstruction_weight=float("nan"))
     with pytest.raises(NotFiniteError, match="step 1: the generator's loss or gradient is not"):
         train(model, make_batches, steps_per_epoch=4, total_steps=4)
+
+
+def test_where_logs_are_read_seldom_the_steps_since_are_named(make_pix2pix, pairs):
+    broken = np.array(pairs[0])
+    broken[4] = np.nan  # in the third step of two pairs
+
+    def make_batches(first, last):
+        return tf.data.Dataset.from_tensor_slices((broken, pairs[1])).batch(2).take(last)
+
+    with pytest.raises(NotFiniteError, match="steps 1 to 3: the "):
+        train(make_pix2pix(), make_batches, steps_per_epoch=4, total_steps=4, log_every=4)
 
 
 def test_values_out_of_range_are_named_before_training(make_pix2pix, pairs):

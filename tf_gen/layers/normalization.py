@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tf_gen.replicas import all_reduce_mean
+from tf_gen.replicas import all_reduce_mean, all_reduce_sum, replica_count
 
 STATISTICS = ("fixed", "batch", "image")
 
@@ -21,7 +21,8 @@ class BatchNorm(keras.layers.BatchNormalization):
       (``tf_gen.training.statistics`` averages them over many batches).
 
     Statistics and their arithmetic are float32 whatever the compute type. Under ``tf.distribute``
-    a batch's statistics are those of the replica's share; the moving ones move by their mean.
+    a batch's statistics are those of the replica's share, and the moving ones move by their mean;
+    with ``synchronized=True`` they are those of the whole batch.
     """
 
     def call(self, x, training=False, statistics=None, mask=None):
@@ -47,6 +48,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         return tf.cast(tf.cast(x, tf.float32) * scale + shift, x.dtype)
 
     def _fused(self, x):
+        if self.synchronized and replica_count() > 1:
+            return self._across_replicas(x)
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             x,
             tf.cast(self.gamma, tf.float32),
@@ -58,13 +61,23 @@ class BatchNorm(keras.layers.BatchNormalization):
         n = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32)
         return y, mean, variance * tf.maximum(n - 1.0, 1.0) / n
 
+    def _across_replicas(self, x):
+        wide = tf.cast(x, tf.float32)
+        size = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32)
+        size, total = all_reduce_sum([size, tf.reduce_sum(wide, axis=[0, 1, 2])])
+        mean = total / size
+        (squares,) = all_reduce_sum([tf.reduce_sum(tf.square(wide - mean), axis=[0, 1, 2])])
+        variance = squares / size
+        return self._normalized(x, mean, variance), mean, variance
+
     def _by_image(self, x):
         wide = tf.cast(x, tf.float32)
         mean, variance = tf.nn.moments(wide, axes=[1, 2], keepdims=True)  # [B, 1, 1, C]
-        y = tf.nn.batch_normalization(
-            wide, mean, variance, tf.cast(self.beta, tf.float32), tf.cast(self.gamma, tf.float32),
-            self.epsilon,
-        )  # fmt: skip
+        return self._normalized(x, mean, variance)
+
+    def _normalized(self, x, mean, variance):
+        wide, beta, gamma = (tf.cast(t, tf.float32) for t in (x, self.beta, self.gamma))
+        y = tf.nn.batch_normalization(wide, mean, variance, beta, gamma, self.epsilon)
         return tf.cast(y, x.dtype)
 
     def _move(self, mean, variance, momentum):
@@ -85,16 +98,18 @@ class InstanceNorm(keras.layers.GroupNormalization):
 
 
 def make_normalization(kind: str, dtype=None, name="normalization"):
-    """``"batch"``, ``"instance"`` or ``"none"`` -> a layer of that dtype policy, or None for none.
+    """``"batch"``, ``"sync_batch"`` (statistics of all replicas' shares), ``"instance"`` or
+    ``"none"`` -> a layer of that dtype policy, or None for none.
 
     Raises: ValueError for another kind.
     """
     # gamma ~ N(1, 0.02): as the paper's authors initialise it
     gamma = keras.initializers.RandomNormal(1.0, 0.02)
-    if kind == "batch":
-        return BatchNorm(gamma_initializer=gamma, dtype=dtype, name=name)
+    if kind in ("batch", "sync_batch"):
+        synchronized = kind == "sync_batch"
+        return BatchNorm(gamma_initializer=gamma, synchronized=synchronized, dtype=dtype, name=name)
     if kind == "instance":
         return InstanceNorm(gamma_initializer=gamma, dtype=dtype, name=name)
     if kind == "none":
         return None
-    raise ValueError(f"normalization {kind!r} is not one of batch, instance, none")
+    raise ValueError(f"normalization {kind!r} is not one of batch, sync_batch, instance, none")

@@ -7,6 +7,7 @@ published figures.
 """
 
 import functools
+import hashlib
 import warnings
 from pathlib import Path
 
@@ -16,11 +17,13 @@ import numpy as np
 class Features:
     """The features of a set of images, and their statistics in float64.
 
-    Args: values: float [N, D]; network: the name of what saw them.
+    Args: values: float [N, D]; network: the name of what saw them; digest: ``images_digest`` of
+    the images, if it is known.
     """
 
-    def __init__(self, values, network: str):
+    def __init__(self, values, network: str, digest: str = ""):
         self.values, self.network = np.asarray(values, np.float32), network
+        self.digest = digest
 
     @functools.cached_property
     def mean(self) -> np.ndarray:
@@ -35,13 +38,13 @@ class Features:
     def save(self, path) -> None:
         """Write an .npz, so that a set of real images is seen once."""
         with Path(path).open("wb") as file:
-            np.savez(file, values=self.values, network=np.array(self.network))
+            np.savez(file, values=self.values, network=self.network, digest=self.digest)
 
     @classmethod
     def load(cls, path) -> "Features":
         """Read what ``save`` wrote. Raises: OSError, ValueError or KeyError if it is none."""
         with np.load(path, allow_pickle=False) as found:
-            return cls(found["values"], str(found["network"]))
+            return cls(found["values"], str(found["network"]), str(found["digest"]))
 
 
 def features_of(images, network, batch=50, seen=lambda count: None) -> Features:
@@ -52,12 +55,25 @@ def features_of(images, network, batch=50, seen=lambda count: None) -> Features:
     """
     parts = []
     for first in range(0, len(images), batch):
-        part = np.asarray(images[first : first + batch])
-        if part.dtype != np.uint8:
-            part = np.rint(np.clip(part, 0.0, 1.0) * 255.0)
+        part = _grey_levels(images[first : first + batch])
         parts.append(np.asarray(network(part.astype(np.float32))))
         seen(len(part))
-    return Features(np.concatenate(parts), network.name)
+    return Features(np.concatenate(parts), network.name, images_digest(images))
+
+
+def images_digest(images) -> str:
+    """What tells one set of images, in this order, from another: SHA-256 of their grey levels."""
+    digest = hashlib.sha256(str(images.shape).encode())
+    for image in images:
+        digest.update(_grey_levels(image).tobytes())
+    return digest.hexdigest()
+
+
+def _grey_levels(images):
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        images = np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return images
 
 
 def frechet_distance(mean_1, covariance_1, mean_2, covariance_2) -> float:

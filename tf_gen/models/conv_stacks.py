@@ -7,7 +7,7 @@ from tf_gen.errors import UserError
 from tf_gen.layers import BatchNorm
 
 FILTERS = (16, 32, 64)  # the report's
-NORMALIZATIONS = ("batch", "none")
+NORMALIZATIONS = ("batch", "sync_batch", "none")
 
 
 class _Stack(keras.layers.Layer):
@@ -34,7 +34,10 @@ class _Stack(keras.layers.Layer):
 
     def _normalization(self, i):
         # 0.9: the moving averages follow within tens of steps, for short runs too
-        return BatchNorm(momentum=0.9, dtype=self.dtype_policy, name=f"normalization_{i + 1}")
+        return BatchNorm(
+            momentum=0.9, synchronized=self.normalization == "sync_batch",
+            dtype=self.dtype_policy, name=f"normalization_{i + 1}",
+        )  # fmt: skip
 
 
 @keras.saving.register_keras_serializable("tf_gen")
@@ -43,7 +46,7 @@ class ConvEncoder(_Stack):
 
     Args:
         filters: of each convolution.
-        normalization: ``"batch"`` or ``"none"``.
+        normalization: ``"batch"``, ``"sync_batch"`` (over all replicas) or ``"none"``.
         pool_last: whether pooling follows the last convolution, too (the report leaves it open).
     Call: [B, H, W, C] -> [B, H/f, W/f, filters[-1]], f = 2^(number of poolings).
     """
@@ -67,7 +70,7 @@ class ConvEncoder(_Stack):
             for i in range(len(self.filters) - (not pool_last))
         ]
         self.normalizations = (
-            [self._normalization(i) for i in between] if normalization == "batch" else []
+            [self._normalization(i) for i in between] if normalization != "none" else []
         )
 
     def _chain(self):
@@ -122,7 +125,7 @@ class ConvDecoder(_Stack):
         ]  # fmt: skip
         between = range(len(self.filters) - 1)
         self.normalizations = (
-            [self._normalization(i) for i in between] if normalization == "batch" else []
+            [self._normalization(i) for i in between] if normalization != "none" else []
         )
         # float32: bfloat16 is coarser than the images' own grey levels
         self.output_convolution = keras.layers.Conv2DTranspose(

@@ -24,7 +24,7 @@ class PatchDiscriminator(keras.Model):
         receptive_field: 70 (the report's table), or the paper's 1, 16, 286, in pixels.
         conditional: whether it sees the condition beside the image; if not, it is called as
             ``discriminator(images)`` (the report's drawing of a plain GAN).
-        normalization: ``"batch"``, ``"instance"`` or ``"none"``.
+        normalization: ``"batch"``, ``"sync_batch"``, ``"instance"`` or ``"none"``.
 
     Call:
         [inputs, images]: both [B, H, W, C] in [-1, 1]; or images alone when unconditional.

@@ -15,8 +15,8 @@ class UNetGenerator(keras.Model):
         depth: number of halvings; 8 takes 256 x 256 to 1 x 1 (the report's table), 7 does so
             with 128 x 128 (its drawing). Heights and widths are multiples of 2^depth.
         output_channels: of the image made; the number that goes in is free.
-        normalization: ``"batch"``, ``"instance"`` (none at the bottleneck, where one value
-            has no spread) or ``"none"``.
+        normalization: ``"batch"``, ``"sync_batch"`` (over all replicas), ``"instance"`` (none at
+            the bottleneck, where one value has no spread) or ``"none"``.
         dropout: rate in the first three up blocks: the model's only noise.
         dtype: a Keras dtype policy, ``"mixed_bfloat16"`` for instance; weights stay float32.
 

@@ -1,10 +1,12 @@
 """What watches a training: Keras callbacks, driven by ``tf_gen.training.loop``.
 
 They read ``first_step`` and ``total_steps`` in ``params``, and ``step_seconds`` in the logs, which
-the loop gives beside what ``fit`` gives.
+the loop gives beside what ``fit`` gives. Where the loop reads logs every few steps they are called
+as often, so they tell the step from epoch and batch.
 """
 
 import collections
+import contextlib
 import csv
 import os
 import signal
@@ -17,10 +19,20 @@ import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams_plugin
 
+from tf_gen.errors import Interrupted
 from tf_gen.training.event_files import drop_events
 
 
-class ProgressBar(keras.callbacks.Callback):
+class _TellsStep(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def step(self, batch) -> int:
+        """The number of steps done when this batch of the epoch is."""
+        return self.epoch * self.params["steps"] + batch + 1
+
+
+class ProgressBar(_TellsStep):
     """One line: epoch, step, images a second, time left, and a few logs.
 
     Args: batch_size: to count images; shown: names of the logs to print; stream: where to.
@@ -33,20 +45,15 @@ class ProgressBar(keras.callbacks.Callback):
         self.stream = stream or sys.stdout
 
     def on_train_begin(self, logs=None):
-        self._step = self.params["first_step"]
         self._seconds = collections.deque(maxlen=100)
         self._interval = 0.5 if self.stream.isatty() else 60.0
         self._printed = time.monotonic()
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._epoch = epoch
-
     def on_train_batch_end(self, batch, logs=None):
-        self._step += 1
         self._seconds.append(logs["step_seconds"])
-        last = batch + 1 == self.params["steps"] or self._step == self.params["total_steps"]
+        last = batch + 1 == self.params["steps"] or self.step(batch) == self.params["total_steps"]
         if last or time.monotonic() - self._printed >= self._interval:
-            self._print(batch + 1, logs, "\n" if last or not self.stream.isatty() else "")
+            self._print(batch, logs, "\n" if last or not self.stream.isatty() else "")
 
     def on_epoch_end(self, epoch, logs=None):
         figures = {name: value for name, value in (logs or {}).items() if name.startswith("val_")}
@@ -54,15 +61,15 @@ class ProgressBar(keras.callbacks.Callback):
             text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
             print(f"epoch {epoch + 1}: {text}", file=self.stream, flush=True)
 
-    def _print(self, done, logs, end):
-        seconds = median_seconds(self._seconds)
-        left = seconds * (self.params["total_steps"] - self._step)
+    def _print(self, batch, logs, end):
+        seconds, done = median_seconds(self._seconds), batch + 1
+        left = seconds * (self.params["total_steps"] - self.step(batch))
         rate = "?" if np.isnan(seconds) else f"{self.batch_size / seconds:.2f}"
         bar = "#" * (20 * done // self.params["steps"])
         text = "  ".join(f"{name} {logs[name]:.3f}" for name in self.shown if name in logs)
         start = "\r" if self.stream.isatty() else ""
         print(
-            f"{start}epoch {self._epoch + 1}/{self.params['epochs']} [{bar:<20}] "
+            f"{start}epoch {self.epoch + 1}/{self.params['epochs']} [{bar:<20}] "
             f"{done}/{self.params['steps']}  {rate} images/s  {clock_time(left)} left  {text}",
             end=end, file=self.stream, flush=True,
         )  # fmt: skip
@@ -84,8 +91,9 @@ def clock_time(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
 
 
-class History(keras.callbacks.Callback):
-    """Keeps logs in two CSV files, one row for each step (``steps.csv``) and epoch.
+class History(_TellsStep):
+    """Keeps logs in two CSV files, one row for each step (``steps.csv``) and epoch; where logs are
+    read every few steps, one row for these, numbered by the last.
 
     Floats have the digits that give float32 back exactly. Rows beyond ``first_step``, left by a
     run that was killed after its last checkpoint, are dropped when training goes on.
@@ -97,15 +105,12 @@ class History(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._step = self.params["first_step"]
-        self._steps = CsvLog(self.folder / "steps.csv", "step", self._step)
-        self._epochs = CsvLog(
-            self.folder / "epochs.csv", "epoch", self._step // self.params["steps"]
-        )
+        first = self.params["first_step"]
+        self._steps = CsvLog(self.folder / "steps.csv", "step", first)
+        self._epochs = CsvLog(self.folder / "epochs.csv", "epoch", first // self.params["steps"])
 
     def on_train_batch_end(self, batch, logs=None):
-        self._step += 1
-        self._steps.write(self._step, logs)
+        self._steps.write(self.step(batch), logs)
 
     def on_epoch_end(self, epoch, logs=None):
         self._epochs.write(epoch + 1, logs)
@@ -138,7 +143,7 @@ def read_csv(path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-class TensorBoardScalars(keras.callbacks.Callback):
+class TensorBoardScalars(_TellsStep):
     """Scalars by step, epoch figures by epoch, the configuration as text and as hyperparameters.
 
     Events beyond ``first_step``, left by a run that was killed after its last checkpoint, are
@@ -156,12 +161,12 @@ class TensorBoardScalars(keras.callbacks.Callback):
         self.writer = None
 
     def on_train_begin(self, logs=None):
-        self._step = self.params["first_step"]
+        first = self.params["first_step"]
         # from the beginning nothing is kept, not even the text of step 0
-        reached = (self._step, self._step // self.params["steps"]) if self._step else (-1, -1)
+        reached = (first, first // self.params["steps"]) if first else (-1, -1)
         drop_events(self.folder, *reached)
         self.writer = tf.summary.create_file_writer(str(self.folder))
-        if self._step == 0:
+        if first == 0:
             with self.writer.as_default():
                 tf.summary.text("config", self.text, step=0)
                 if self.hparams:
@@ -172,12 +177,11 @@ class TensorBoardScalars(keras.callbacks.Callback):
                     hparams_plugin.hparams(shown, trial_id=Path(self.folder).parent.name)
 
     def on_train_batch_end(self, batch, logs=None):
-        self._step += 1
         with self.writer.as_default():
             for name, value in logs.items():
                 if name == "step_seconds":
                     name, value = "images_per_second", self.batch_size / value
-                tf.summary.scalar(name, value, step=self._step)
+                tf.summary.scalar(name, value, step=self.step(batch))
 
     def on_epoch_end(self, epoch, logs=None):
         with self.writer.as_default():
@@ -219,6 +223,7 @@ class StopOnSignal(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
         self.received = None
+        self._raises = False
 
     def __enter__(self):
         self._before = {
@@ -230,14 +235,28 @@ class StopOnSignal(keras.callbacks.Callback):
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @contextlib.contextmanager
+    def at_once(self):
+        """Meanwhile a signal raises Interrupted: for what may take long, and can be done again."""
+        if self.received is not None:
+            raise Interrupted
+        self._raises = True
+        try:
+            yield
+        finally:
+            self._raises = False
+
     def _note(self, number, frame):
         if self.received is not None and callable(self._before[number]):
             self._before[number](number, frame)  # Python's own raises KeyboardInterrupt
         self.received = number
+        if self._raises:
+            self._raises = False
+            raise Interrupted
 
     def on_train_batch_end(self, batch, logs=None):
         if self.received is not None:
             self.model.stop_training = True
 
-    def on_epoch_end(self, epoch, logs=None):  # a signal while the epoch was validated
+    def on_epoch_end(self, epoch, logs=None):  # a signal while figures were written
         self.on_train_batch_end(None)

@@ -171,7 +171,9 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _save_if_due(self):
         due = time.monotonic() - self._written > 60 * self.minutes
-        if due or (self.steps and _number(self.step) % self.steps == 0):
+        if self.steps:  # passed, not met: where logs are read every few steps, this is called so
+            due |= _number(self.step) // self.steps > (self._last or 0) // self.steps
+        if due:
             self.save()
 
     def on_epoch_end(self, epoch, logs=None):

@@ -1,5 +1,6 @@
 """The training loop: a compiled step, driven under Keras' callback protocol."""
 
+import contextlib
 import functools
 import re
 import time
@@ -8,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tf_gen.data import Parts
-from tf_gen.errors import NotFiniteError, WorkerLostError
+from tf_gen.errors import Interrupted, NotFiniteError, WorkerLostError
 
 # what a collective operation says when a process that it needs is gone
 LOST = (
@@ -39,10 +40,12 @@ def train(
     steps_per_epoch,
     total_steps,
     first_step=0,
+    owes_epoch_end=False,
     earlier_logs=(),
     callbacks=(),
     validate=None,
     strategy=None,
+    log_every=1,
 ):
     """Train a compiled, built model from first_step to total_steps.
 
@@ -57,11 +60,17 @@ def train(
         make_batches: (first_step, last_step) -> a tf.data.Dataset of these steps' batches; with a
             strategy a third argument says which parts of them (``tf_gen.data.Parts``).
         steps_per_epoch: steps that make an epoch; a run may begin and end within one.
-        earlier_logs: of the steps before first_step in its epoch, for that epoch's means; metrics
-            of the model are taken as they are.
-        validate: () -> dict of floats, called at the end of each epoch.
+        owes_epoch_end: whether an earlier run was stopped when the epoch that first_step ended was
+            being validated; that is done first.
+        earlier_logs: of the steps before first_step in its epoch (or in that one), for that epoch's
+            means; metrics of the model are taken as they are.
+        validate: () -> dict of floats, called at the end of each epoch. If it raises Interrupted
+            training ends, and that epoch's end is owed.
         strategy: of ``tf.distribute``, in whose scope the model was made; logs are then means over
             the replicas.
+        log_every: steps after which logs are read from the device, and callbacks called with means
+            over these steps (as by ``steps_per_execution`` in ``fit``); fewer at an epoch's end.
+            More than 1 lets a GPU work on while the host prepares its next steps.
     Returns: the number of the step reached.
     Raises: NotFiniteError naming the step (counted from 1), if a loss or a gradient is not
         finite; UserError if the first batch does not suit the model; WorkerLostError if another
@@ -76,9 +85,13 @@ def train(
     )  # fmt: skip
     model.stop_training = False
     callbacks.on_train_begin()
-    step, epoch_logs, iterator = first_step, list(earlier_logs), iter(batches)
-    while step < total_steps:
-        began = time.perf_counter()
+    step, epoch_logs, unread, iterator = first_step, list(earlier_logs), [], iter(batches)
+    if owes_epoch_end:
+        epoch = -(-step // steps_per_epoch) - 1
+        callbacks.on_epoch_begin(epoch)
+        _end_epoch(model, callbacks, epoch, epoch_logs, validate, strategy)
+    began = time.perf_counter()
+    while step < total_steps and not model.stop_training:
         batch = next(iterator)
         if step == first_step and hasattr(model, "check_batch"):
             model.check_batch(shown(batch))
@@ -88,26 +101,44 @@ def train(
             model.reset_metrics()
         if index == 0 or step == first_step:
             callbacks.on_epoch_begin(epoch)
-        callbacks.on_train_batch_begin(index)
-        logs = _checked(step_function, batch, step)
-        seconds = time.perf_counter() - began if step > first_step else float("nan")
-        step += 1
-        epoch_logs.append(logs)
-        callbacks.on_train_batch_end(index, {**logs, "step_seconds": seconds})
-        if index + 1 == steps_per_epoch or (step == total_steps and not model.stop_training):
-            figures = _epoch_figures(model, epoch_logs)
-            validated = _validated(model, validate, strategy)
-            callbacks.on_epoch_end(epoch, {**figures, **validated})
-        if model.stop_training:  # after a step, or at an epoch's end
-            break
+        if not unread:
+            callbacks.on_train_batch_begin(index)
+        with _names_step(step - len(unread), step):
+            unread.append(step_function(batch))
+            step += 1
+            epoch_ends = step % steps_per_epoch == 0
+            if len(unread) < log_every and not epoch_ends and step < total_steps:
+                continue
+            logs = [{name: float(value) for name, value in one.items()} for one in unread]
+        traced = step - len(unread) == first_step
+        seconds = (time.perf_counter() - began) / len(unread) if not traced else float("nan")
+        epoch_logs += logs
+        callbacks.on_train_batch_end(index, {**_means(logs), "step_seconds": seconds})
+        if epoch_ends or (step == total_steps and not model.stop_training):
+            _end_epoch(model, callbacks, epoch, epoch_logs, validate, strategy)
+        unread, began = [], time.perf_counter()
     callbacks.on_train_end()
     return step
+
+
+def _end_epoch(model, callbacks, epoch, epoch_logs, validate, strategy):
+    figures = _epoch_figures(model, epoch_logs)
+    try:
+        figures |= _validated(model, validate, strategy)
+    except Interrupted:
+        model.stop_training = True
+        return
+    callbacks.on_epoch_end(epoch, figures)
 
 
 def _epoch_figures(model, logs):
     own = model.get_metrics_result()
     if own.keys() == logs[0].keys():  # a perplexity is no mean of its batches' perplexities
         return {name: float(own[name]) for name in logs[0]}
+    return _means(logs)
+
+
+def _means(logs):
     return {name: sum(step[name] for step in logs) / len(logs) for name in logs[0]}
 
 
@@ -146,17 +177,21 @@ def _validated(model, validate, strategy):
         return validate()
     variables = [v for metric in model.metrics for v in metric.variables]
     before = [v.numpy() for v in variables]
-    found = validate()
-    for variable, value in zip(variables, before, strict=True):
-        variable.assign(value)
-    return found
-
-
-def _checked(step_function, batch, step):
     try:
-        return {name: float(value) for name, value in step_function(batch).items()}
+        return validate()
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+
+
+@contextlib.contextmanager
+def _names_step(first, last):
+    """Says in which step, or between which steps not read yet, a value was not finite."""
+    try:
+        yield
     except tf.errors.InvalidArgumentError as error:
         found = re.search(r"(the \w+'s loss or gradient) : Tensor had", error.message)
         if not found:  # not what check_numerics says
             raise
-        raise NotFiniteError(f"step {step + 1}: {found[1]} is not finite") from error
+        steps = f"step {last + 1}" if first == last else f"steps {first + 1} to {last + 1}"
+        raise NotFiniteError(f"{steps}: {found[1]} is not finite") from error
