@@ -7,11 +7,11 @@ import time
 class Progress:
     """A line on stderr: rewritten twice a second on a terminal, elsewhere one every minute.
 
-    Args: total: how many images there are; title: what is done with them.
+    Args: total: how many images (or other units) there are; title: what is done with them.
     """
 
-    def __init__(self, total: int, title: str = ""):
-        self.total, self.done, self.title = total, 0, title
+    def __init__(self, total: int, title: str = "", unit: str = "images"):
+        self.total, self.done, self.title, self.unit = total, 0, title, unit
         self.terminal = sys.stderr.isatty()
 
     def __enter__(self):
@@ -30,7 +30,7 @@ class Progress:
         rate = self.done / max(now - self.started, 1e-6)
         left = clock_time((self.total - self.done) / rate)
         start = f"{self.title}: " if self.title else ""
-        text = f"{start}{self.done}/{self.total}  {rate:.2f} images/s  {left} left"
+        text = f"{start}{self.done}/{self.total}  {rate:.2f} {self.unit}/s  {left} left"
         sys.stderr.write(f"\r{text:<50}" if self.terminal else f"{text}\n")
         sys.stderr.flush()
 

@@ -1,7 +1,8 @@
 """Benchmarks on this machine: training steps, inference and the data pipeline, beside plain Keras
 code, PyTorch (where it is installed) and the bound that the arithmetic sets.
 
-Each variant runs in a process of its own, in turn with the others; about 40 minutes on two cores.
+Each variant runs in a process of its own, in turn with the others; about an hour on two cores. All
+of a table are in memory at once: about 3 GiB each of pix2pix at batch 8, 16 GiB together.
 """
 
 import dataclasses
@@ -21,12 +22,12 @@ class Config:
         "pipeline", "training", "inference",
     )  # fmt: skip
     """pipeline: reading pairs, making batches, and what a training step waits for; training:
-    steps of each model; inference: of the SavedModels; growth: a step of pix2pix by batch size,
-    image size and replicas."""
+    steps of each model; inference: of the SavedModels; growth: a step of pix2pix (alone) by batch
+    size, image size and replicas."""
     models: tuple[Literal["pix2pix", "vae", "cvae", "vq_vae"], ...] = (
         "pix2pix", "vae", "cvae", "vq_vae",
     )  # fmt: skip
-    """Whose training and inference are measured."""
+    """Whose training and inference are measured; the inference of cvae is that of vae."""
     pix2pix_batches: tuple[int, ...] = (1, 2, 8)
     """Batch sizes of training pix2pix (256 x 256)."""
     autoencoder_batches: tuple[int, ...] = (32, 128)
@@ -36,7 +37,7 @@ class Config:
     rounds: int = 5
     """Times that each variant is measured, in turn with the others."""
     seconds: float = 3.0
-    """Of training or inference in a turn, at least (two steps at least)."""
+    """Of training or inference in a turn, about (two steps at least)."""
     filters: int = 64
     """Width of pix2pix' first layers."""
     data: str = "synthetic"
@@ -53,7 +54,14 @@ class Config:
     """Folder for benchmark.json and the charts. Default: runs/benchmark/<time>."""
 
     def check(self) -> None:
-        """Raise UserError for a number out of range."""
+        """Raise UserError for a number out of range, or for choices that measure nothing."""
+        from tf_gen.errors import UserError
+
+        for field in ("what", "models"):
+            if not getattr(self, field):
+                raise UserError(f"--{field}: names nothing; leave it out, or choose some")
+        if set(self.what) == {"inference"} and set(self.models) == {"cvae"}:
+            raise UserError("--models cvae: its inference is the VAE's; give --models vae")
         check_range("pairs", self.pairs, 8)
         check_range("rounds", self.rounds, 1)
         check_range("steps", self.steps, 0)
@@ -69,9 +77,13 @@ def run(config: Config) -> int:
     """Measure, print, write and draw; returns the exit code."""
     config.check()
     from experiments._benchmark.measures import measure_all  # imports TensorFlow
+    from experiments._png_files import make_writable
+    from tf_gen.errors import UserError
 
     output = config.output or default_run_dir(NAME)
-    output.mkdir(parents=True, exist_ok=True)
+    make_writable(output)
+    if (output / "benchmark.json").exists():
+        raise UserError(f"--output {output}: holds a benchmark already; choose another folder")
     measure_all(config, output)
     print(f"{output}: benchmark.json and the charts")
     return DONE

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from experiments._benchmark.variants import OWN, Group, Variant
+from experiments._progress import Progress
 from tf_gen.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -78,18 +79,21 @@ def measure(group: Group, rounds: int, seconds: float) -> list[Measured]:
     """All variants of a group, in turn, forwards in one round and backwards in the next."""
     workers, found = [], []
     try:
-        for variant in group.variants:
-            worker = Worker(dataclasses.asdict(variant))
-            workers.append(worker)  # one after the other: building is no part of any turn
-            found.append(Measured(variant, [], **worker.answer()))
-        pairs = list(zip(workers, found, strict=True))
-        for turn in range(rounds):
-            for worker, measured in pairs[:: 1 if turn % 2 else -1]:
-                measured.seconds.append(worker.ask(str(seconds)))
+        with Progress(len(group.variants) * (rounds + 1), group.title, "turns") as progress:
+            for variant in group.variants:
+                worker = Worker(dataclasses.asdict(variant))
+                workers.append(worker)  # one after the other: building is no part of any turn
+                found.append(Measured(variant, [], **worker.answer()))
+                progress.step()
+            pairs = list(zip(workers, found, strict=True))
+            for turn in range(rounds):
+                for worker, measured in pairs[:: 1 if turn % 2 else -1]:
+                    measured.seconds.append(worker.ask(str(seconds)))
+                    progress.step()
         for worker, measured in pairs:
+            measured.peak_bytes = worker.ask("peak")  # before the profiler, which takes some
             if measured.variant.maker == OWN and measured.variant.task == "training":
                 measured.profile = worker.ask("profile")
-            measured.peak_bytes = worker.ask("peak")
     finally:
         for worker in workers:
             worker.stop()

@@ -8,13 +8,24 @@ import tempfile
 
 import numpy as np
 
-from experiments._benchmark.variants import ALTERNATING, LIBRARY, PLAIN, SAVED, TORCH, Variant
+from experiments._benchmark.variants import (
+    ALTERNATING,
+    AS_THEY_COME,
+    PLAIN,
+    SAVED,
+    SAVED_ALONE,
+    TORCH,
+    TUNED,
+    Variant,
+)
+
+BASELINES = (PLAIN, TUNED)
 
 
 def make(variant: Variant):
     """(``run(count)``, which does the work so often and waits for it; a function that counts the
     floating-point operations of one, or None)."""
-    if variant.maker not in (PLAIN, TORCH, LIBRARY):
+    if variant.maker not in AS_THEY_COME:
         from experiments._launch import hold_memory, load_tensorflow
 
         hold_memory()
@@ -24,7 +35,7 @@ def make(variant: Variant):
     if variant.task == "inference":
         return _inference(variant), None
     if variant.model == "pix2pix":
-        return _plain_pix2pix(variant) if variant.maker == PLAIN else _own_pix2pix(variant)
+        return _plain_pix2pix(variant) if variant.maker in BASELINES else _own_pix2pix(variant)
     return _fitted(variant)
 
 
@@ -128,7 +139,7 @@ def _fitted(variant):
 
     from tf_gen.optimizers import FusedAdam
 
-    own = variant.maker != PLAIN
+    own = variant.maker not in BASELINES
     model = _own_model(variant) if own else _plain_model(variant)
     model.compile((FusedAdam if own else keras.optimizers.Adam)(1e-3))
     batch = _arrays(variant)
@@ -180,14 +191,15 @@ def _inference(variant):
     import tensorflow as tf
 
     images = tf.random.stateless_uniform([variant.batch, variant.size, variant.size, 3], [0, 0])
-    if variant.maker == PLAIN:
+    if variant.maker in BASELINES:
         model = _plain_model(variant)
         function = tf.function(lambda images: model(images, training=False))
     else:
         model = _own_model(variant)
         if variant.model == "pix2pix":
             model.build((None, variant.size, variant.size, 3))
-        function = _saved(variant, model) if variant.maker == SAVED else _own_call(variant, model)
+        saved = variant.maker in (SAVED, SAVED_ALONE)
+        function = _saved(variant, model) if saved else _own_call(variant, model)
     return _repeated(lambda: function(images), lambda outputs: float(outputs[0, 0, 0, 0]))
 
 

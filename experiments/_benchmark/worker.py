@@ -1,7 +1,7 @@
 """One variant in a process of its own; says how long its work takes when it is asked.
 
 Lines of JSON, to standard output: ``{"operations": ...}`` when it is built and traced, then for
-each line read, a number of seconds, how long one of its works took on average over at least so
+each line read, a number of seconds, how long one of its works took on average over about so
 many seconds; ``profile`` is answered with where the time goes, ``peak`` with that of memory.
 """
 
@@ -36,14 +36,15 @@ def main() -> None:
     run, count_operations = make(Variant(**what))
     run(2)  # traces, and brings memory to its size
     say({"operations": count_operations() if count_operations else None})
-    one = _seconds(run, 1)
+    one = _seconds(run, 2)
     for line in sys.stdin:
         if line.strip() == "profile":
             say(profile(run))
         elif line.strip() == "peak":
             say(peak_bytes())
         else:
-            say(_seconds(run, max(2, round(float(line) / one))))
+            one = _seconds(run, max(2, round(float(line) / one)))
+            say(one)
 
 
 def _seconds(run, count: int) -> float:

@@ -31,7 +31,8 @@ def test_training_is_measured_beside_plain_keras_and_the_bound(tmp_path, capsys)
     found = measured(tmp_path, what=("training",), **options)
     (group,) = found["training"]
     rows = {row["label"]: row for row in group["variants"]}
-    assert {"plain Keras", "tf_gen", "tf_gen, the library alone"} <= rows.keys()
+    settings = "plain Keras, our scripts' settings"
+    assert {"plain Keras", settings, "tf_gen", "tf_gen, the library alone"} <= rows.keys()
     assert rows["plain Keras"]["median_speedup"] == 1.0
     own, rate = rows["tf_gen"], found["matrix_product_flops"]["float32"]
     assert own["bound_seconds"] == own["operations"] / rate < own["median_seconds"]
@@ -67,8 +68,17 @@ def test_inference_growth_and_all_models_are_measured(tmp_path):
         ({"rounds": 0}, "--rounds 0: must be at least 1"),
         ({"pix2pix_batches": (2, 0)}, "--pix2pix-batches 0: must be at least 1"),
         ({"seconds": -1.0}, "--seconds -1.0: must be at least 0"),
+        ({"what": ()}, "--what: names nothing"),
+        ({"what": ("inference",), "models": ("cvae",)}, "give --models vae"),
     ],
 )
-def test_numbers_out_of_range_are_refused(options, message, tmp_path, capsys):
+def test_choices_that_cannot_be_measured_are_refused(options, message, tmp_path, capsys):
     assert _launch._guarded(NAME, run, Config(**options, output=tmp_path)) == 2
     assert message in capsys.readouterr().err
+
+
+def test_figures_that_are_there_are_not_overwritten(tmp_path, capsys):
+    (tmp_path / "benchmark.json").write_text("{}")
+    assert _launch._guarded(NAME, run, Config(output=tmp_path)) == 2
+    assert "holds a benchmark already" in capsys.readouterr().err
+    assert (tmp_path / "benchmark.json").read_text() == "{}"
