@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import types
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,27 @@ def test_a_place_that_cannot_be_written_is_told_before_training(option, tmp_path
     options = {"runs": tmp_path / "runs"} | {option: tmp_path / "file" / "page"}
     with pytest.raises(UserError, match=f"--{option} .*file"):
         run(Config(**options))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "water", "street", "verdict"),
+    [
+        (10, (0.6, 0.7), (0.5, 0.6), "supported"),
+        (1, (0.6, 0.7), (0.5, 0.6), "supported"),
+        (10, (0.3, 0.7), (0.5, 0.6), "in part"),
+        (1, (0.3, 0.7), (0.5, 0.6), NOT_TESTED),  # the report's epochs are ten
+        (10, (0.3, 0.7), (0.03, 0.03), "contradicted"),  # a reader that is blind says nothing
+        (10, (0.1, 0.1), (0.03, 0.03), NOT_TESTED),
+    ],
+)
+def test_rivers_and_streets_are_judged_by_a_reader_that_knows_them(epochs, water, street, verdict):
+    figures = {
+        f"val_map_iou_{name}{suffix}": value
+        for name, pair in (("water", water), ("street", street))
+        for suffix, value in zip(("", "_real"), pair, strict=True)
+    }
+    run = types.SimpleNamespace(figure=figures.get, metrics={"epochs": epochs})
+    assert JUDGES["rivers_and_streets"]({"map_to_aerial": run})[0] == verdict
 
 
 @pytest.mark.slow
