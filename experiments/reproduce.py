@@ -29,7 +29,7 @@ class Config:
     train: bool = True
     """Train and measure what is missing; else its cells name the command that would fill them."""
     maps_epochs: int | None = None
-    """Epochs of both pix2pix runs. Default: the report's 10; 5 for synthetic."""
+    """Epochs of both pix2pix runs. Default: the report's 10; 2 for synthetic."""
     max_steps: int | None = None
     """Stop each training after so many steps, to try the command."""
     filters: int = 64

@@ -17,7 +17,7 @@ RUNS = {  # name -> (command, its options); in the order in which they are train
     "aerial_to_map": ("pix2pix_maps", ("--direction", "aerial_to_map")),
     "map_to_aerial": ("pix2pix_maps", ("--direction", "map_to_aerial")),
 }
-SYNTHETIC_MAPS_EPOCHS = 5
+SYNTHETIC_MAPS_EPOCHS = 2
 
 
 class Run:

@@ -200,5 +200,5 @@ def test_a_size_that_cannot_be_halved_so_often_is_refused(size, options, factor)
 
 
 def test_an_unknown_normalisation_is_refused():
-    with pytest.raises(ValueError, match="normalization 'x' is not one of batch, none"):
+    with pytest.raises(ValueError, match="normalization 'x' is not one of batch, sync_batch, none"):
         VAE(16, normalization="x")
