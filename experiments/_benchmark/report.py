@@ -10,9 +10,9 @@ from experiments._benchmark.variants import TORCH
 GIB = 2**30
 
 
-def speedups(measured: Measured, baseline: Measured) -> list[float]:
+def speedups(seconds, baseline) -> list[float]:
     """How many times as fast as the baseline, round by round."""
-    return [b / a for a, b in zip(measured.seconds, baseline.seconds, strict=True)]
+    return [b / a for a, b in zip(seconds, baseline, strict=True)]
 
 
 def record(title: str, found: list[Measured], rates: dict[str, float]) -> dict:
@@ -26,7 +26,7 @@ def record(title: str, found: list[Measured], rates: dict[str, float]) -> dict:
                 "label": one.variant.label,
                 **dataclasses.asdict(one),
                 "median_seconds": statistics.median(one.seconds),
-                "median_speedup": statistics.median(speedups(one, found[0])),
+                "median_speedup": statistics.median(speedups(one.seconds, found[0].seconds)),
                 "bound_seconds": _bound(one, rates) or shared_bound,
             }
             for one in found
@@ -61,8 +61,8 @@ def table(group: dict) -> str:
 
 
 def _range(seconds, others) -> str:
-    """Median, lowest and highest of how many times as fast, round by round."""
-    faster = [b / a for a, b in zip(seconds, others, strict=True)]
+    """Median, lowest and highest of the speedups."""
+    faster = speedups(seconds, others)
     return f"{statistics.median(faster):.2f} ({min(faster):.2f} to {max(faster):.2f})"
 
 

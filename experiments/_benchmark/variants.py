@@ -8,6 +8,7 @@ ALTERNATING = "tf_gen, alternating"
 SAVED, IN_FUNCTION = "tf_gen, SavedModel", "tf_gen, in a tf.function"
 SAVED_ALONE = "tf_gen, SavedModel, in another's program"
 TUNED = "plain Keras, our scripts' settings"  # oneDNN, held memory
+BASELINES = (PLAIN, TUNED)
 AS_THEY_COME = (PLAIN, TORCH, LIBRARY, SAVED_ALONE)  # without these settings
 MODELS = ("pix2pix", "vae", "cvae", "vq_vae")
 TITLES = {"pix2pix": "pix2pix", "vae": "VAE", "cvae": "CVAE", "vq_vae": "VQ-VAE"}
@@ -52,7 +53,7 @@ def training_groups(models, batches, precisions, torch: bool, filters: int) -> l
             own += [(LIBRARY, "float32"), *[(ALTERNATING, "float32")] * (model == "pix2pix")]
             # PyTorch refuses to normalise the 1 x 1 bottleneck over a batch of one
             others = [TORCH] * (torch and (model, batch) != ("pix2pix", 1))
-            makers = [(maker, "float32") for maker in (PLAIN, TUNED, *others)] + own
+            makers = [(maker, "float32") for maker in (*BASELINES, *others)] + own
             groups.append(
                 Group(
                     f"{TITLES[name]}, {size} x {size}, batch {batch}",
@@ -72,7 +73,7 @@ def inference_groups(models, batches, torch: bool, filters: int) -> list[Group]:
             f"{TITLES[model]}, {size} x {size}, batch {batch}",
             tuple(
                 Variant("inference", model, maker, batch, size, filters=filters)
-                for maker in (PLAIN, TUNED, *[TORCH] * torch, IN_FUNCTION, SAVED, SAVED_ALONE)
+                for maker in (*BASELINES, *[TORCH] * torch, IN_FUNCTION, SAVED, SAVED_ALONE)
             ),
         )
         for model, size in (("pix2pix", 256), ("vae", 64), ("vq_vae", 64))

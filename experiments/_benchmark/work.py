@@ -11,15 +11,12 @@ import numpy as np
 from experiments._benchmark.variants import (
     ALTERNATING,
     AS_THEY_COME,
-    PLAIN,
+    BASELINES,
     SAVED,
     SAVED_ALONE,
     TORCH,
-    TUNED,
     Variant,
 )
-
-BASELINES = (PLAIN, TUNED)
 
 
 def make(variant: Variant):

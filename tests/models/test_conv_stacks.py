@@ -176,7 +176,9 @@ def test_it_serialises(stack):
 
 @STACKS
 def test_an_unknown_normalisation_is_refused(stack):
-    with pytest.raises(ValueError, match="normalization 'instance' is not one of batch, sync_batch, none"):
+    with pytest.raises(
+        ValueError, match="normalization 'instance' is not one of batch, sync_batch, none"
+    ):
         stack(normalization="instance")
 
 
