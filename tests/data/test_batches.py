@@ -180,6 +180,12 @@ def test_batches_are_the_same_whatever_the_parallelism(threads):
             np.testing.assert_array_equal(side, expected)
 
 
+def test_dropping_batches_does_not_wait_for_tf_datas_tuning():
+    images = noisy_pairs()[0]
+    batches = image_batches(images, None, 2, 0, 0, 9), ordered_batches(images, None, 2)
+    assert all(dataset.options().autotune.enabled is False for dataset in batches)
+
+
 def test_images_are_not_copied_into_the_graph():
     images = np.zeros((1000, 64, 64, 3), np.uint8)  # 12 MB
     tracemalloc.start()

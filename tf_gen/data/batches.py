@@ -1,5 +1,6 @@
 """Batches as a pure function of (seed, step), so that a continued run sees what it would have."""
 
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from .cache import forget
 from .images import paired_jitter, to_tanh_range, to_unit_range
 
 AHEAD = 2  # batches that are made ready before they are asked for
+PARALLEL = min(8, os.cpu_count() or 1)  # batches that are made at a time
 
 
 class Parts(NamedTuple):
@@ -115,8 +117,19 @@ def _gather(arrays, rows):
 def _served(batch_at, first, last):
     """``batch_at`` of each turn, in order whatever the parallelism."""
     turns = tf.data.Dataset.range(first, last, output_type=tf.int32)
-    batches = turns.map(batch_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return batches.prefetch(AHEAD)
+    batches = turns.map(batch_at, num_parallel_calls=PARALLEL, deterministic=True)
+    return without_autotune(batches.prefetch(AHEAD))
+
+
+def without_autotune(dataset):
+    """The dataset without tf.data's tuning thread.
+
+    Whoever drops an iterator waits for that thread's next turn (TensorFlow 2.21), and its turns
+    come 10, 20, 40 ... ms apart, up to a minute: so that long at an epoch's or a run's end.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _to_device(batches):
