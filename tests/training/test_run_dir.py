@@ -42,6 +42,14 @@ def test_other_package_versions_are_a_warning(tmp_path, capsys):
     assert "started with keras 0.0" in capsys.readouterr().out
 
 
+def test_a_run_that_goes_on_at_another_commit_names_all_of_them(tmp_path, monkeypatch):
+    for commit in ("a", "b", "b", None, "c"):
+        monkeypatch.setattr("tf_gen.training.run_dir.commit", lambda commit=commit: commit)
+        claim(RunDir(tmp_path), "x", {}, {})
+    record = RunDir(tmp_path).read("config.json")
+    assert record["commit"] == "c" and record["earlier_commits"] == ["a", "b"]
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="file/run: cannot be written .*; choose another --run-dir"):

@@ -55,7 +55,8 @@ class RunDir:
         return self.path / name
 
     def compare(self, record: dict) -> bool:
-        """Whether the folder holds the run of this record (``run_record``) already.
+        """Whether the folder holds the run of this record (``run_record``) already; if so, the
+        record is told the commits at which it was trained before.
 
         Raises: UserError if it holds another run, naming the fields that differ.
         """
@@ -71,6 +72,8 @@ class RunDir:
                 f"{self.path} holds another run: {shown}; choose another --run-dir, "
                 "or give the options that it was started with"
             )
+        commits = [*before.get("earlier_commits", []), before.get("commit")]
+        record["earlier_commits"] = [one for one in commits if one and one != record["commit"]]
         for package, version in before["versions"].items():
             if record["versions"].get(package) != version:
                 print(
@@ -112,5 +115,6 @@ def run_record(experiment: str, identity: dict, settings: dict) -> dict:
         "settings": settings,
         "versions": versions(),
         "commit": commit(),
+        "earlier_commits": [],
         "machine": machine(),
     }
