@@ -16,13 +16,15 @@ class Distances:
 
     def __init__(self, config):
         self.network, self._path = _network(config), config.real_features
+        self._real = None  # (digest of the real images, what the network sees in them)
         if self._path is not None and (self._path.is_dir() or not self._path.parent.is_dir()):
             raise UserError(f"--real-features {self._path}: name a file in a folder that is there")
 
-    def __call__(self, real, generated) -> dict[str, float]:
+    def __call__(self, real, generated, mode="") -> dict[str, float]:
         """Of real and generated images, [N, H, W, 3] uint8 or float in [0, 1].
 
-        Names end in ``_keras`` where the network is not that of published figures.
+        Names have ``mode`` behind the measure, and end in ``_keras`` where the network is not that
+        of published figures.
         """
         if self.network is None:
             return {}
@@ -38,9 +40,15 @@ class Distances:
             found["precision"], found["recall"] = metrics.precision_recall(*features)
         except ValueError as error:
             print(f"left out: {error}")
-        return {f"val_{measure}{suffix}": value for measure, value in found.items()}
+        return {f"val_{measure}{mode}{suffix}": value for measure, value in found.items()}
 
     def _real_features(self, images):
+        digest = metrics.images_digest(images)
+        if self._real is None or self._real[0] != digest:
+            self._real = digest, self._load_or_compute(images, digest)
+        return self._real[1]
+
+    def _load_or_compute(self, images, digest):
         path, network = self._path, self.network
         if path is None or not path.exists():
             found = self._seen(images, "real")
@@ -51,8 +59,7 @@ class Distances:
             found = metrics.Features.load(path)
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(f"--real-features {path}: no file of features") from error
-        of_these = found.digest == metrics.images_digest(images)
-        if found.network != network.name or not of_these:
+        if found.network != network.name or found.digest != digest:
             raise UserError(
                 f"--real-features {path}: of {len(found.values)} images by {found.network}, not "
                 f"of these {len(images)} by {network.name}; name another file"

@@ -32,8 +32,8 @@ def figures(config, model, options, distances) -> dict:
     outputs = _translated(model, inputs, "translate")
     found = {f"val_{name}": value for name, value in errors(_tanh(outputs), targets).items()}
     with Progress(len(inputs), "translate_noisy") as progress:
-        noisy = errors(_noisy(model, inputs, config.seed, progress), targets)
-    found |= {f"val_{name}_report_mode": value for name, value in noisy.items()}
+        noisy = _noisy(model, inputs, config.seed, progress)
+    found |= {f"val_{name}_report_mode": v for name, v in errors(noisy, targets).items()}
     found |= trivial_figures(inputs, targets, data.train_targets)
     shown = inputs[:NOISE_IMAGES]
     with Progress(NOISE_DRAWS * len(shown), "noise") as progress:
@@ -41,7 +41,8 @@ def figures(config, model, options, distances) -> dict:
             lambda images, draw: _noisy(model, images, draw, progress), shown
         )
     found |= readability(options.direction, inputs, targets, outputs, reader)
-    return found | distances(targets, outputs)
+    found |= distances(targets, outputs)
+    return found | distances(targets, noisy / 2.0 + 0.5, "_report_mode")
 
 
 def _reader(config, options):
