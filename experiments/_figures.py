@@ -44,32 +44,42 @@ def bars(path: Path, values: np.ndarray, title: str, axes: tuple[str, str]) -> N
     _save(figure, path)
 
 
-def named_bars(path: Path, values: dict[str, float], title: str) -> None:
-    """One bar for each name."""
+def named_bars(path: Path, values: dict[str, list[float]], title: str) -> None:
+    """For each name the median of its values as a bar, and their range as a whisker."""
+    medians, whiskers = _medians(values.values())
     figure, axis = pyplot.subplots(figsize=(8.0, 0.4 * len(values) + 1.2))
-    drawn = axis.barh(list(values), list(values.values()))
-    axis.bar_label(drawn, fmt="%.4g", padding=3)
-    axis.set(title=title)
+    drawn = axis.barh(list(values), medians, xerr=whiskers, ecolor="0.4", capsize=2)
+    axis.bar_label(drawn, [f"{median:.4g}" for median in medians], padding=3)
+    axis.set(title=f"{title} (median; lowest to highest)")
     axis.invert_yaxis()
     axis.margins(x=0.15)
     _save(figure, path)
 
 
-def growth(path: Path, panels: dict[str, list[tuple[float, float, float]]]) -> None:
-    """Seconds (left, solid) and memory (right, dashed) by what each panel is named after.
+def growth(path: Path, panels: dict[str, list[tuple[float, list[float], float]]]) -> None:
+    """Seconds (left, solid, with their range) and memory (right, dashed) by what each panel is
+    named after.
 
     Args: panels: title -> (x, seconds, GiB) in the order of x.
     """
     figure, axes = pyplot.subplots(1, len(panels), figsize=(4.4 * len(panels), 3.4), squeeze=False)
     for axis, (title, points) in zip(axes[0], panels.items(), strict=True):
         x, seconds, memory = zip(*points, strict=True)
-        axis.plot(x, seconds, "o-")
+        medians, whiskers = _medians(seconds)
+        axis.errorbar(x, medians, whiskers, fmt="o-", capsize=2)
         right = axis.twinx()
         right.plot(x, memory, "s--", color="tab:orange")
-        axis.set(xlabel=title, xticks=x, ylim=(0, 1.1 * max(seconds)), ylabel="seconds a step (o)")
+        top = 1.1 * max(max(each) for each in seconds)
+        axis.set(xlabel=title, xticks=x, ylim=(0, top), ylabel="seconds a step (o)")
         right.set(ylim=(0, 1.1 * max(memory) or 1), ylabel="peak memory, GiB (squares)")
         axis.grid(alpha=0.3)
     _save(figure, path)
+
+
+def _medians(values):
+    """Medians, and how far below and above them the values lie: [N], [2, N]."""
+    low, median, high = np.array([(min(v), np.median(v), max(v)) for v in values]).T
+    return median, np.stack([median - low, high - median])
 
 
 def curves(

@@ -51,7 +51,8 @@ class Config:
     cache_gib: float = 0.25
     """For pipeline: memory for decoded images, for the measure of the peak."""
     output: Path | None = None
-    """Folder for benchmark.json and the charts. Default: runs/benchmark/<time>."""
+    """Folder for benchmark.json, benchmark.md (tables) and charts. Default:
+    runs/benchmark/<time>."""
 
     def check(self) -> None:
         """Raise UserError for a number out of range, or for choices that measure nothing."""
@@ -85,7 +86,7 @@ def run(config: Config) -> int:
     if (output / "benchmark.json").exists():
         raise UserError(f"--output {output}: holds a benchmark already; choose another folder")
     measure_all(config, output)
-    print(f"{output}: benchmark.json and the charts")
+    print(f"{output}: benchmark.json, benchmark.md and the charts")
     return DONE
 
 

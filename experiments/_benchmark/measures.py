@@ -11,20 +11,23 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from experiments._benchmark import report, rounds, variants
+from experiments._benchmark import report, rounds, tables, variants
 from experiments._benchmark.pipeline import measure_pipeline
 from experiments._training import has_bfloat16
 from tf_gen.training.provenance import commit, processor
 
 
 def measure_all(config, output: Path) -> None:
-    """Print tables, and write benchmark.json (after each part) and the charts."""
+    """Print tables, and write them, the record (both after each part) and the charts."""
     options = {name: str(value) for name, value in dataclasses.asdict(config).items()}
+    del options["output"]  # a place, which says nothing of the figures
     found = {"machine": machine(), "commit": commit(), "options": options}
     print(", ".join(f"{name} {value}" for name, value in found["machine"].items()))
 
-    def keep():
+    def keep(lines):
+        print("\n" + "\n".join(lines), flush=True)
         (output / "benchmark.json").write_text(json.dumps(found, indent=2) + "\n")
+        (output / "benchmark.md").write_text(tables.page(found), encoding="utf-8")
 
     if {"training", "inference", "growth"} & set(config.what):
         precisions = _precisions()
@@ -32,19 +35,18 @@ def measure_all(config, output: Path) -> None:
     for what in config.what:
         if what == "pipeline":
             found[what] = measure_pipeline(config, output)
+            keep(tables.pipeline(found[what]))
         elif what == "growth":
             found[what] = _measure(config, variants.growth_group(config.filters), rates)
-            print(f"\n{report.growth_table(found[what])}")
+            keep(tables.growth(found[what]))
             report.draw_growth(output / "growth.png", found[what])
         else:
             found[what] = []
             for group in _groups(config, what, precisions):
                 found[what].append(_measure(config, group, rates))
-                print(f"\n{report.table(found[what][-1])}", flush=True)
-                keep()
+                keep(tables.group(found[what][-1]) + tables.profiles(found[what][-1]))
             report.draw(output, what, found[what])
-            _print_profiles(found[what])
-        keep()
+            print("\n".join(tables.summary(found[what])))
 
 
 def machine() -> dict:
@@ -85,11 +87,3 @@ def _measure(config, group, rates) -> dict:
         rate = rates[precision] / 1e9
         print(f"matrix product of 4096 x 4096, {precision}: {rate:.0f} GFLOP/s", flush=True)
     return report.record(group.title, rounds.measure(group, config.rounds, config.seconds), rates)
-
-
-def _print_profiles(groups) -> None:
-    for group in groups:
-        for row in group["variants"]:
-            if row["profile"]:
-                print(f"\n### Where the time goes: {group['title']}, {row['label']}\n")
-                print(report.profile_table(row))

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from experiments import _figures
 from experiments._benchmark.worker import peak_bytes
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.data import draw_pairs, load_pairs, steps_per_epoch, training_batches
-from tf_gen.data.cache import GIB, Cache
+from tf_gen.data.cache import Cache
 from tf_gen.data.sources import Folder
 from tf_gen.errors import UserError
 
@@ -28,7 +27,7 @@ ONE_BATCH, EPOCH = "one batch again and again", "batches of an epoch"
 
 
 def measure_pipeline(config, output: Path) -> dict:
-    """Print, draw ``pipeline.png``, and return the figures."""
+    """Draw ``pipeline.png``, and return the figures."""
     with contextlib.ExitStack() as stack:
         folder = _folder(config, stack)
         count = len(list((folder / "train").iterdir()))
@@ -36,9 +35,7 @@ def measure_pipeline(config, output: Path) -> dict:
         rates = _rates(folder, count, config.rounds)
         seconds = _step_seconds(folder, config) if config.steps else {}
         peaks = _peaks(folder, (config.cache_gib, 0.0))
-    _print(rates, seconds, peaks)
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    _figures.named_bars(output / "pipeline.png", medians, "pairs per second, median of the rounds")
+    _figures.named_bars(output / "pipeline.png", rates, "pairs a second")
     return {
         "data": config.data, "pairs": count,
         "pairs_per_second": rates, "train_step_seconds": seconds, "peak_bytes": peaks,
@@ -163,26 +160,3 @@ def report_peak(folder: str, gib: float) -> None:
     for _ in _batches(_read(Path(folder), gib), 2):
         pass
     print(peak_bytes())
-
-
-def _print(rates, seconds, peaks) -> None:
-    _print_heading("pairs per second")
-    for name, values in rates.items():
-        _print_row(name, values, rates[PLAIN.format(name.split()[1])])
-    if seconds:
-        _print_heading("seconds a training step")
-        for name, values in seconds.items():
-            _print_row(name, values, seconds[ONE_BATCH])
-    print("\npeak memory, TensorFlow included, by --cache-gib")
-    for name, peak in peaks.items():
-        print(f"{name:<30}{peak / GIB:>8.2f} GiB")
-
-
-def _print_heading(title) -> None:
-    print(f"\n{title:<30}{'median':>9}{'lowest':>9}{'highest':>9}{'ratio':>9}")
-
-
-def _print_row(name, values, baseline) -> None:
-    ratio = statistics.median(a / b for a, b in zip(values, baseline, strict=True))
-    low, middle, high = min(values), statistics.median(values), max(values)
-    print(f"{name:<30}{middle:>9.4g}{low:>9.4g}{high:>9.4g}{ratio:>9.3g}")

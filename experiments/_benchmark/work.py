@@ -134,6 +134,7 @@ def _fitted(variant):
     import keras
     import tensorflow as tf
 
+    from tf_gen.data.batches import without_autotune
     from tf_gen.optimizers import FusedAdam
 
     own = variant.maker not in BASELINES
@@ -141,7 +142,8 @@ def _fitted(variant):
     model.compile((FusedAdam if own else keras.optimizers.Adam)(1e-3))
     batch = _arrays(variant)
     batch = batch if len(batch) > 1 else batch[0]
-    dataset = tf.data.Dataset.from_tensors(batch).repeat()
+    # else the end of each fit waits, for as long as it took at worst: not what is measured
+    dataset = without_autotune(tf.data.Dataset.from_tensors(batch).repeat())
 
     def run(count):
         model.fit(dataset, steps_per_epoch=count, shuffle=False, verbose=0)

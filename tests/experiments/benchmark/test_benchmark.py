@@ -42,6 +42,7 @@ def test_training_is_measured_beside_plain_keras_and_the_bound(tmp_path, capsys)
     printed = capsys.readouterr().out
     assert "### VAE, 64 x 64, batch 4" in printed and "| ResourceApplyAdam |" in printed
     assert (tmp_path / "training.png").stat().st_size > 5000
+    assert "### VAE, 64 x 64, batch 4" in (tmp_path / "benchmark.md").read_text()
 
 
 @pytest.mark.slow
