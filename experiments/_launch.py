@@ -113,7 +113,7 @@ def load_tensorflow() -> None:
     """Import TensorFlow and find its devices, without a screenful of notices in C++'s stderr."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # oneDNN's kernels: by itself TensorFlow takes them only where it finds AVX-512 and the like,
-    # but with AVX2 alone they halve a training step, too (docs/performance.md).
+    # but with AVX2 alone they shorten a training step, too (docs/performance.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.stderr.flush()
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -1,7 +1,7 @@
 """Part 1 of the report: the autoencoders on faces."""
 
 from experiments._markdown import table
-from experiments._reproduction.summary import about_data, command, number
+from experiments._reproduction.summary import about_data, command, number, objective_lines
 
 CREDIT = (
     "Cartoon faces: Cartoon Set by Google LLC, CC BY 4.0 "
@@ -11,7 +11,7 @@ CREDIT = (
 
 def vae_section(runs, picture) -> list[str]:
     """R1.1: figures 1 to 6."""
-    lines = ["## R1.1 VAE on each face set", ""]
+    lines = ["## R1.1 VAE on each face set", "", *objective_lines("vae")]
     columns = {"val_mse": "MSE", "val_ssim": "SSIM", "val_loss": "loss (nats)", "val_kl_loss": "KL",
                "active_units": "active units", "mutual_information": "mutual information (nats)",
                "mutual_information_at_most": "at most (log N)",
@@ -38,7 +38,8 @@ def vae_section(runs, picture) -> list[str]:
 def cvae_section(runs, picture) -> list[str]:
     """R1.2."""
     run = runs["cvae_faces"]
-    lines = ["## R1.2 Conditional VAE: one model for both sets", "", *_made_by(run)]
+    lines = ["## R1.2 Conditional VAE: one model for both sets", "", *objective_lines("cvae")]
+    lines += _made_by(run)
     if run.finished:
         rows = [
             [
@@ -60,7 +61,7 @@ def cvae_section(runs, picture) -> list[str]:
 def vq_vae_section(runs, picture) -> list[str]:
     """R1.3."""
     run = runs["vq_vae_faces"]
-    lines = ["## R1.3 VQ-VAE", "", *_made_by(run)]
+    lines = ["## R1.3 VQ-VAE", "", *objective_lines("vq_vae"), *_made_by(run)]
     columns = {"val_mse": "MSE", "val_ssim": "SSIM", "generated_mse": "MSE of generated images",
                "val_codes_used": "codes in use", "val_perplexity": "perplexity",
                "bits_per_image": "bits an image",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import markdown
 
-from experiments._reproduction import faces, maps, summary
+from experiments._reproduction import answer, faces, maps, summary
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
@@ -41,10 +41,11 @@ def page_lines(runs: dict, folder: Path, note: str = "") -> list[str]:
     return [
         "# The report, reproduced",
         "",
-        f"Written by `python -m experiments.reproduce` on {datetime.date.today()}; each figure is "
-        "from a run of the table below, none was entered by hand. Where a run or a measure is "
-        "missing, its place says so and names the command that would fill it.",
+        f"Written by `python -m experiments.reproduce` on {datetime.date.today()}; each figure of "
+        "ours is from a run of the table below, none was entered by hand. Where a run or a measure "
+        "is missing, its place says so and names the command that would fill it.",
         "",
+        *answer.answer_lines(runs),
         *summary.summary_lines(runs, note),
         *summary.runs_section(runs),
         *summary.claims_section(runs),
@@ -53,7 +54,7 @@ def page_lines(runs: dict, folder: Path, note: str = "") -> list[str]:
         *faces.vq_vae_section(runs, picture),
         *maps.method_section(),
         *maps.results_section(runs, picture),
-        *summary.readings_section(),
+        *summary.readings_section(runs),
         *summary.versions_section(runs),
     ]
 

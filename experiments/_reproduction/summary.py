@@ -4,12 +4,14 @@ import tomllib
 from pathlib import Path
 
 from experiments._markdown import table
-from experiments._reproduction.claims import JUDGES
+from experiments._reproduction.claims import JUDGES, RULE
 from experiments._reproduction.runs import RUNS
 from tf_gen.data.published import MAPS, compare
 
 REPORT = Path(__file__).parents[1] / "report"
 PARTS = ("vae", "cvae", "vq_vae", "pix2pix")  # in the report's order
+PART_OF = {"vae_anime": "vae", "vae_cartoon": "vae", "cvae_faces": "cvae", "vq_vae_faces": "vq_vae",
+           "aerial_to_map": "pix2pix", "map_to_aerial": "pix2pix"}  # fmt: skip
 SOURCES = {
     "synthetic": "**synthetic**, drawn by the package: not the report's images",
     "report": "the published set",
@@ -21,6 +23,13 @@ SOURCES = {
 def facts(part: str) -> dict:
     """A part of the report, as data."""
     return tomllib.loads((REPORT / f"{part}.toml").read_text())
+
+
+def objective_lines(part: str) -> list[str]:
+    """The report's formulas of a part."""
+    found = {k: v for k, v in facts(part)["losses"].items() if k not in ("where", "pixel_range")}
+    rows = [[name.replace("_", " "), f"`{formula}`"] for name, formula in found.items()]
+    return ["The report's objective:", "", *table(["", "formula"], rows)]
 
 
 def number(value, digits=4) -> str:
@@ -55,7 +64,7 @@ def _about_maps(run):
 
 
 def summary_lines(runs, note: str) -> list[str]:
-    """What was reproduced and what was not."""
+    """Which runs the page is made of."""
     there = [run.name for run in runs.values() if run.finished]
     drawn = [n for n in there if runs[n].metrics["data_source"] == "synthetic"]
     short = [f"{n} ({runs[n].done} epochs)" for n in there if " of " in runs[n].done]
@@ -86,12 +95,16 @@ def runs_section(runs) -> list[str]:
         rows.append(
             [
                 name, about_data(run), size, f"{run.done} ({metrics['steps']:,} steps)",
-                options["precision"], run.config.get("commit") or "",
+                options["precision"], _commits(run.config),
                 f"{minutes:.0f} min" if minutes >= 1 else "", run.config.get("machine") or "",
             ]
         )  # fmt: skip
     head = ["run", "data", "size", "epochs", "precision", "commit", "training", "machine"]
     return ["## The runs", "", *table(head, rows)]
+
+
+def _commits(config):
+    return ", ".join([*config.get("earlier_commits", []), config.get("commit") or ""])
 
 
 def claims_section(runs) -> list[str]:
@@ -102,11 +115,10 @@ def claims_section(runs) -> list[str]:
             verdict, evidence = JUDGES[claim["id"]](runs)
             rows.append([claim["text"], claim["where"].split(",")[0], f"**{verdict}**", evidence])
     head = ["the report's claim", "where", "here", "evidence"]
-    said = "Each verdict is about the runs above, on the data that are named there."
-    return ["## The report's claims", "", said, "", *table(head, rows)]
+    return ["## The report's claims", "", RULE, "", *table(head, rows)]
 
 
-def readings_section() -> list[str]:
+def readings_section(runs) -> list[str]:
     """Contradictions of the report with our reading, deviations with their reasons."""
     readings, deviations, silent = [], [], []
     for part in PARTS:
@@ -116,21 +128,42 @@ def readings_section() -> list[str]:
             readings.append(row)
         for entry in content.get("deviations", []):
             deviations.append([part, f"`{entry['field']}`", str(entry["ours"]), entry["why"]])
-        silent.append([part, ", ".join(name.replace("_", " ") for name in content["not_stated"])])
+        for name, ours in content["not_stated"].items():
+            silent.append([part, name.replace("_", " "), ours])
     return [
         "## Where we deviate",
         "",
         *table(["part", "what", "ours", "why"], deviations),
+        *_cut_short(runs),
         "## Where the report contradicts itself",
         "",
         *table(["part", "it says", "but", "our reading"], readings),
         "## What the report does not state",
         "",
-        "Our choices are the defaults of the commands, each marked *ours* by `--help`, with "
-        "reasons in `docs/decisions.md`.",
+        "What we chose in its place; what an option changes is marked *ours* by `--help`. Reasons: "
+        "`docs/decisions.md`.",
         "",
-        *table(["part", "not stated"], silent),
+        *table(["part", "not stated", "ours"], silent),
     ]
+
+
+def _cut_short(runs):
+    """Where the runs of this page, not the code, fall short of the report."""
+    rows = []
+    for run in runs.values():
+        if not run.finished:
+            continue
+        part = PART_OF[run.name]
+        asked = facts(part)["hyperparameters"].get("epochs", {}).get("value")
+        if asked and run.metrics["epochs"] < asked:
+            rows.append([run.name, "epochs", str(asked), f"{run.metrics['epochs']:.3g}"])
+        if part == "pix2pix":
+            for split, (count,) in MAPS.counts.items():
+                found = run.metrics[f"{split}_examples"]
+                if found != count:
+                    rows.append([run.name, f"{split} pairs", f"{count:,}", f"{found:,}"])
+    head = ["run", "what", "the report (its data as published)", "here"]
+    return ["The runs of this page:", "", *table(head, rows)] if rows else []
 
 
 def versions_section(runs) -> list[str]:

@@ -4,6 +4,7 @@ import dataclasses
 import tomllib
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -126,6 +127,17 @@ def test_an_autoencoders_defaults_are_the_reports_but_for_the_deviations_listed(
             expected["condition.encoding"] = facts["condition"]["encoding"]
         differing = {name: found[name] for name in expected if found[name] != expected[name]}
         assert differing == {d["field"]: d["ours"] for d in facts.get("deviations", [])}
+
+
+@pytest.mark.parametrize("part", [*AUTOENCODERS, "pix2pix"])
+def test_what_the_report_leaves_open_is_said_as_the_code_has_it(part):
+    script = AUTOENCODERS[part][0][0] if part in AUTOENCODERS else pix2pix_maps
+    fields = {f.name: f.default for f in dataclasses.fields(script.Config)}
+    fields |= {"dropout_rate": UNetGenerator().dropout, "beta_2": keras.optimizers.Adam().beta_2}
+    said = {name: ours for name, ours in facts_of(part)["not_stated"].items() if name in fields}
+    assert len(said) >= 2
+    for name, ours in said.items():
+        assert float(ours.split(",")[0]) == fields[name], name
 
 
 @pytest.mark.parametrize("part", AUTOENCODERS)
