@@ -44,15 +44,22 @@ def bars(path: Path, values: np.ndarray, title: str, axes: tuple[str, str]) -> N
     _save(figure, path)
 
 
-def named_bars(path: Path, values: dict[str, list[float]], title: str) -> None:
-    """For each name the median of its values as a bar, and their range as a whisker."""
-    medians, whiskers = _medians(values.values())
-    figure, axis = pyplot.subplots(figsize=(8.0, 0.4 * len(values) + 1.2))
-    drawn = axis.barh(list(values), medians, xerr=whiskers, ecolor="0.4", capsize=2)
-    axis.bar_label(drawn, [f"{median:.4g}" for median in medians], padding=3)
+def grouped_bars(path: Path, groups: dict[str, dict[str, list[float]]], title: str) -> None:
+    """Bars side by side for each group, a colour for each name: medians, whiskers for the range.
+
+    Args: groups: title -> name -> values; not all need all names.
+    """
+    names = list(dict.fromkeys(name for group in groups.values() for name in group))
+    figure, axis = pyplot.subplots(figsize=(max(6.0, 0.22 * len(names) * len(groups) + 2.0), 4.6))
+    for k, name in enumerate(names):
+        places = [i for i, group in enumerate(groups.values()) if name in group]
+        medians, whiskers = _medians([group[name] for group in groups.values() if name in group])
+        x = np.array(places) + (k - (len(names) - 1) / 2) * 0.8 / len(names)
+        axis.bar(x, medians, 0.8 / len(names), yerr=whiskers, ecolor="0.3", capsize=2, label=name)
+    axis.set_xticks(range(len(groups)), [title.replace(", ", "\n") for title in groups])
     axis.set(title=f"{title} (median; lowest to highest)")
-    axis.invert_yaxis()
-    axis.margins(x=0.15)
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend(fontsize="small", ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.18))
     _save(figure, path)
 
 

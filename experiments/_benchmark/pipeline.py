@@ -22,7 +22,7 @@ from tf_gen.data.sources import Folder
 from tf_gen.errors import UserError
 
 SIZE, RESIZED, BATCH = 256, 286, 2  # the report's, and the paper's jitter
-PLAIN, OWN = "plain, {} epoch", "tf_gen, {} epoch"
+PLAIN, OWN, FIRST, LATER = "plain", "tf_gen", "first epoch", "later epoch"
 ONE_BATCH, EPOCH = "one batch again and again", "batches of an epoch"
 
 
@@ -35,7 +35,11 @@ def measure_pipeline(config, output: Path) -> dict:
         rates = _rates(folder, count, config.rounds)
         seconds = _step_seconds(folder, config) if config.steps else {}
         peaks = _peaks(folder, (config.cache_gib, 0.0))
-    _figures.named_bars(output / "pipeline.png", rates, "pairs a second")
+    bars = {
+        epoch: {PLAIN: rates[f"{PLAIN}, {epoch}"], OWN: rates[f"{OWN}, {epoch}"]}
+        for epoch in (FIRST, LATER)
+    }
+    _figures.grouped_bars(output / "pipeline.png", bars, "pairs a second")
     return {
         "data": config.data, "pairs": count,
         "pairs_per_second": rates, "train_step_seconds": seconds, "peak_bytes": peaks,
@@ -99,10 +103,10 @@ def _rates(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
     plain = plain_batches(folder)  # an iterator for each epoch: one for all would read ahead
     own = iter(_batches(_read(folder), rounds + 2))
     variants = {
-        PLAIN.format("first"): lambda: _take(iter(plain_batches(folder)), each),
-        OWN.format("first"): lambda: _take(iter(_batches(_read(folder), 1)), each),
-        PLAIN.format("later"): lambda: _take(iter(plain), each),
-        OWN.format("later"): lambda: _take(own, each),
+        f"{PLAIN}, {FIRST}": lambda: _take(iter(plain_batches(folder)), each),
+        f"{OWN}, {FIRST}": lambda: _take(iter(_batches(_read(folder), 1)), each),
+        f"{PLAIN}, {LATER}": lambda: _take(iter(plain), each),
+        f"{OWN}, {LATER}": lambda: _take(own, each),
     }
     found = {name: [] for name in variants}
     for turn in range(-1, rounds):

@@ -40,13 +40,18 @@ def _bound(one: Measured, rates) -> float | None:
 def draw(output, task: str, groups: list[dict]) -> None:
     """How many times as fast as the baseline each variant is, as bars."""
     bars = {
-        f"{group['title']}: {row['label']}": speedups(
-            row["seconds"], group["variants"][0]["seconds"]
-        )
+        group["title"]: {
+            short(row): speedups(row["seconds"], group["variants"][0]["seconds"])
+            for row in group["variants"]
+        }
         for group in groups
-        for row in group["variants"]
     }
-    _figures.named_bars(output / f"{task}.png", bars, "times as fast as plain Keras")
+    _figures.grouped_bars(output / f"{task}.png", bars, "times as fast as plain Keras")
+
+
+def short(row) -> str:
+    """The label of a variant, the same for all models."""
+    return row["label"].replace(", simultaneous", "")
 
 
 def draw_growth(path, group: dict) -> None:

@@ -2,7 +2,7 @@
 
 import statistics
 
-from experiments._benchmark.report import GIB, speedups
+from experiments._benchmark.report import GIB, short, speedups
 from experiments._benchmark.variants import OWN, PLAIN, TORCH
 from experiments._markdown import table
 
@@ -30,18 +30,14 @@ def page(found: dict) -> str:
 
 def summary(groups: list[dict]) -> list[str]:
     """Of each group a row: how many times as fast as plain Keras each variant is, the median."""
-    labels = [_short(row) for one in groups for row in one["variants"]]
+    labels = [short(row) for one in groups for row in one["variants"]]
     columns = list(dict.fromkeys(label for label in labels if label != PLAIN))
     rows = []
     for one in groups:
-        of = {_short(row): row for row in one["variants"]}
+        of = {short(row): row for row in one["variants"]}
         found = [f"{of[name]['median_speedup']:.2f}" if name in of else "" for name in columns]
         rows.append([one["title"], f"{of[PLAIN]['median_seconds']:.3g} s", *found])
     return table(["", PLAIN, *[f"{name}, times" for name in columns]], rows)
-
-
-def _short(row) -> str:
-    return row["label"].replace(", simultaneous", "")
 
 
 def group(record: dict) -> list[str]:

@@ -44,5 +44,10 @@ def test_pictures_and_curves_are_written(tmp_path):
     _figures.curves(tmp_path / "dots.png", rows, {"loss": ["loss"]}, 10, epochs)
     _figures.image_table(tmp_path / "table.png", {"input": IMAGES, "output": IMAGES[:2]})
     _figures.bars(tmp_path / "bars.png", np.arange(5), "title", ("x", "y"))
-    for name in ("rows.png", "curves.png", "dots.png", "table.png", "bars.png"):
+    groups = {"one": {"a": [1.0, 2.0, 3.0], "b": [2.0]}, "two": {"b": [1.0, 1.5]}}
+    _figures.grouped_bars(tmp_path / "groups.png", groups, "title")
+    points = [(1, [0.9, 1.0, 1.3], 2.0), (2, [2.0, 2.0, 2.1], 2.5)]
+    _figures.growth(tmp_path / "growth.png", {"size": points})
+    for name in ("rows.png", "curves.png", "dots.png", "table.png", "bars.png", "groups.png",
+                 "growth.png"):  # fmt: skip
         assert np.asarray(Image.open(tmp_path / name)).std() > 10
