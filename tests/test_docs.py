@@ -1,6 +1,7 @@
 """What README and docs/ say is there, and what they tell to run runs."""
 
 import base64
+import http.server
 import importlib
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras
@@ -84,13 +86,45 @@ def models(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def used(models):
+def serving(models):
+    """A stand-in for TensorFlow Serving's REST server; gives its port."""
+    model = tf.saved_model.load(str(models / "runs" / "maps" / "saved_model"))
+
+    class Predict(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            assert self.path == "/v1/models/maps:predict"
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            answer = json.dumps({"predictions": predictions(model, json.loads(body))})
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer.encode())
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Predict) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def predictions(model, request):
+    """As TensorFlow Serving does: b64 becomes bytes, instances become a batch, and back."""
+    assert set(request) == {"signature_name", "instances"}
+    data = [base64.b64decode(one["image_bytes"]["b64"]) for one in request["instances"]]
+    signature = model.signatures[request["signature_name"]]
+    (outputs,) = signature(image_bytes=tf.constant(data)).values()
+    return [{"b64": base64.b64encode(one).decode()} for one in outputs.numpy()]
+
+
+@pytest.fixture(scope="module")
+def used(models, serving):
     """The names that the lines of docs/use-a-model.md leave, all run in their order."""
     before, names = Path.cwd(), {}
     os.chdir(models)
     try:
         for block in blocks(ROOT / "docs" / "use-a-model.md", "python"):
-            exec(block, names)
+            exec(block.replace(":8501/", f":{serving}/"), names)
     finally:
         os.chdir(before)
     return names
@@ -130,19 +164,17 @@ def test_the_converted_model_gives_the_same_images(used):
     assert used["difference"].max() < 1e-4
 
 
-def test_a_serving_request_carries_the_bytes_to_the_signature(used, models):
-    """As TensorFlow Serving reads JSON: b64 becomes bytes, instances become a batch."""
-    request = json.loads(used["serving_request"](used["png"], used["png"]))
-    assert set(request) == {"signature_name", "instances"}
-    data = [base64.b64decode(one["image_bytes"]["b64"]) for one in request["instances"]]
-    assert data == [used["png"]] * 2
-    model = tf.saved_model.load(str(models / "runs" / "maps" / "saved_model"))
-    signature = model.signatures[request["signature_name"]]
-    answer = signature(image_bytes=tf.constant(data))["image_bytes"]
+def test_a_served_model_answers_a_request_with_the_translated_image(used):
     seen = tf.io.decode_png(used["png"])[None]
-    expected = model.translate(tf.cast(seen, tf.float32) / 255.0)
-    images = tf.stack([tf.io.decode_png(png) for png in answer.numpy()])
-    np.testing.assert_allclose(images[1] / 255, expected[0], atol=0.5 / 255 + 1e-4)
+    expected = used["model"].translate(tf.cast(seen, tf.float32) / 255.0)
+    (png,) = used["translated"]
+    np.testing.assert_allclose(tf.io.decode_png(png) / 255, expected[0], atol=0.5 / 255 + 1e-4)
+
+
+def test_a_request_may_hold_several_images(used):
+    request = json.loads(used["serving_request"](used["png"], used["png"]))
+    one, other = predictions(used["model"], request)
+    assert one == other and base64.b64decode(one["b64"]) == used["translated"][0]
 
 
 @pytest.mark.slow

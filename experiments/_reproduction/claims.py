@@ -119,7 +119,7 @@ def rivers_and_streets(runs):
         verdict = OPEN
     reader = runs.get("aerial_to_map")
     known = reader and reader.finished
-    trained = f", itself of {reader.metrics['epochs']:.3g} epochs," if known else ""
+    trained = f" (epochs: {reader.done})" if known else ""
     return (
         verdict,
         f"overlap (IoU) of the input map with the map that the `aerial_to_map` run{trained} reads "

@@ -120,7 +120,7 @@ def claims_section(runs) -> list[str]:
 
 def readings_section(runs) -> list[str]:
     """Contradictions of the report with our reading, deviations with their reasons."""
-    readings, deviations, silent = [], [], []
+    readings, deviations, silent = [], [], {}
     for part in PARTS:
         content = facts(part)
         for entry in content["contradictions"]:
@@ -128,8 +128,8 @@ def readings_section(runs) -> list[str]:
             readings.append(row)
         for entry in content.get("deviations", []):
             deviations.append([part, f"`{entry['field']}`", str(entry["ours"]), entry["why"]])
-        for name, ours in content["not_stated"].items():
-            silent.append([part, name.replace("_", " "), ours])
+        for choice in content["not_stated"].items():
+            silent.setdefault(choice, []).append(part)
     return [
         "## Where we deviate",
         "",
@@ -143,7 +143,10 @@ def readings_section(runs) -> list[str]:
         "What we chose in its place; what an option changes is marked *ours* by `--help`. Reasons: "
         "`docs/decisions.md`.",
         "",
-        *table(["part", "not stated", "ours"], silent),
+        *table(
+            ["not stated", "ours", "part"],
+            [[k.replace("_", " "), ours, ", ".join(parts)] for (k, ours), parts in silent.items()],
+        ),
     ]
 
 
