@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_gen.layers import DoublingConv2D, HalvingConv2D
-from tf_gen.layers.convolutions import SMALL
+from tf_gen.layers.convolutions import SMALL_TO_DOUBLE, SMALL_TO_HALVE
 
 KERAS = {HalvingConv2D: keras.layers.Conv2D, DoublingConv2D: keras.layers.Conv2DTranspose}
 
@@ -40,13 +40,13 @@ def test_the_same_as_keras_layers_to_rounding(cls, shape):
 
 def test_only_small_images_of_known_size_become_products():
     down, up = HalvingConv2D(2), DoublingConv2D(2)
-    assert "MatMul" in kinds(down, (2 * SMALL, 2 * SMALL, 3))
-    assert "MatMul" in kinds(up, (SMALL, SMALL, 3))
+    assert "MatMul" in kinds(down, (SMALL_TO_HALVE, SMALL_TO_HALVE, 3))
+    assert "MatMul" in kinds(up, (SMALL_TO_DOUBLE, SMALL_TO_DOUBLE, 3))
     for layer, shape in (
-        (down, (4 * SMALL, 2 * SMALL, 3)),
+        (down, (2 * SMALL_TO_HALVE, SMALL_TO_HALVE, 3)),
         (down, (None, None, 3)),
         (down, (3, 3, 3)),
-        (up, (2 * SMALL, SMALL, 3)),
+        (up, (2 * SMALL_TO_DOUBLE, SMALL_TO_DOUBLE, 3)),
         (up, (None, None, 3)),
     ):
         assert "MatMul" not in kinds(layer, shape)

@@ -107,8 +107,9 @@ def test_the_discriminator_is_shown_the_fakes_drawn_a_second_time(make_pix2pix, 
 def test_nothing_is_computed_twice_in_a_step(make_pix2pix, pairs, options, draws, judgements):
     model = make_pix2pix(**options)
     kinds = collections.Counter(op.type for op in executed(model.train_step, batch_of(pairs)))
-    halvings = doublings = 2  # of the generator's 5 each, 3 are small enough to be products
-    products, layers = 6, 3  # layers: the discriminator's
+    # of the generator's 5 each, 3 halvings and 4 doublings are small enough to be products
+    halvings, doublings, products = 2, 1, 7
+    layers = 3  # the discriminator's
     # the gradient of a doubling (a transposed convolution) is a convolution
     assert kinds["Conv2D"] == draws * halvings + judgements * layers + doublings
     # backwards a network's first layer passes nothing on, but the discriminator's to the fakes

@@ -8,7 +8,9 @@ takes them as they lie, such a layer is up to four times as fast (docs/performan
 import keras
 import tensorflow as tf
 
-SMALL = 4  # pixels: the longest side of the halved image that is worth it
+# The longest side of an input, in pixels, that is worth it.
+SMALL_TO_HALVE = 8
+SMALL_TO_DOUBLE = 16
 
 
 class _Stride2:
@@ -28,17 +30,20 @@ class HalvingConv2D(_Stride2, keras.layers.Conv2D):
 
     def convolution_op(self, inputs, kernel):
         height, width = inputs.shape[1:3]
-        if not _is_small(height, width, 2 * SMALL) or height % 2 or width % 2:
+        if not _is_small(height, width, SMALL_TO_HALVE) or height % 2 or width % 2:
             return super().convolution_op(inputs, kernel)
+        # Blocks of 2 x 2 pixels; each patch is 2 x 2 of those, brought into the kernel's order.
         padded = tf.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
-        seen = [
-            padded[:, row : row + height : 2, column : column + width : 2]
-            for row in range(4)
-            for column in range(4)
-        ]
-        patches = tf.reshape(tf.concat(seen, -1), [-1, 16 * inputs.shape[-1]])
+        blocks = tf.nn.space_to_depth(padded, 2)  # [B, H + 1, W + 1, 4 C]
+        height, width, channels = height // 2, width // 2, inputs.shape[-1]
+        rows = [blocks[:, :height], blocks[:, 1:]]
+        seen = [tf.concat([row[:, :, :width], row[:, :, 1:]], -1) for row in rows]
+        # [pixels, row of blocks, column of blocks, row, column and channels]
+        seen = [tf.reshape(row, [-1, 2, 2, 2 * channels]) for row in seen]
+        patches = tf.transpose(tf.stack(seen, 1), [0, 1, 3, 2, 4])
+        patches = tf.reshape(patches, [-1, 16 * channels])
         outputs = patches @ tf.reshape(kernel, [-1, self.filters])
-        return tf.reshape(outputs, [-1, height // 2, width // 2, self.filters])
+        return tf.reshape(outputs, [-1, height, width, self.filters])
 
 
 @keras.saving.register_keras_serializable("tf_gen")
@@ -56,20 +61,19 @@ class DoublingConv2D(_Stride2, keras.layers.Conv2DTranspose):
 
     def call(self, inputs):
         height, width, channels = inputs.shape[1:]
-        if not _is_small(height, width, SMALL):
+        if not _is_small(height, width, SMALL_TO_DOUBLE):
             return super().call(inputs)
         kernel = tf.reshape(tf.convert_to_tensor(self.kernel), [-1, channels])
         patches = tf.matmul(tf.reshape(inputs, [-1, channels]), kernel, transpose_b=True)
         # Each pixel's patch is 2 x 2 blocks of 2 x 2: a block of all pixels tiles an image, and the
-        # four images lie over each other, two rows or columns apart. (LiteRT slices five dimensions
-        # at most: [pixels, row of blocks, row, column of blocks, column and filters].)
+        # four images lie over each other, two rows or columns apart. (Unstacked, not sliced: the
+        # gradient of a slice fills an array with zeros each time.)
+        # [pixels, row of blocks, row, column of blocks, column and filters]
         patches = tf.reshape(patches, [-1, 2, 2, 2, 2 * self.filters])
         total = 0.0
-        for row in (0, 1):
-            for column in (0, 1):
-                block = tf.reshape(
-                    patches[:, row, :, column], [-1, height, width, 4 * self.filters]
-                )
+        for row, half in enumerate(tf.unstack(patches, axis=1)):
+            for column, block in enumerate(tf.unstack(half, axis=2)):
+                block = tf.reshape(block, [-1, height, width, 4 * self.filters])
                 image = tf.nn.depth_to_space(block, 2)
                 down, right = [2 * row, 2 - 2 * row], [2 * column, 2 - 2 * column]
                 total += tf.pad(image, [[0, 0], down, right, [0, 0]])
