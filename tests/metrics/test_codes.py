@@ -9,6 +9,21 @@ from scipy import stats
 from tf_gen import metrics
 
 
+def test_codes_are_counted_as_numpy_counts_them_in_their_own_type():
+    codes = np.random.default_rng(0).integers(0, 5, (3, 4), np.int64)
+    counts = metrics.code_counts(codes, 7)
+    assert counts.dtype == tf.int64
+    np.testing.assert_array_equal(counts, np.bincount(codes.ravel(), minlength=7))
+
+
+def test_codes_are_counted_by_an_operation_that_a_deterministic_gpu_has():
+    graph = tf.function(lambda codes: metrics.code_counts(codes, 7)).get_concrete_function(
+        tf.TensorSpec([None, 4], tf.int32)
+    )
+    kinds = {op.type for op in graph.graph.get_operations()}
+    assert "UnsortedSegmentSum" in kinds and not {"Bincount", "DenseBincount"} & kinds
+
+
 @pytest.mark.parametrize(
     "counts", [[5, 0, 0], [2, 2, 2, 2], [1, 2, 3, 4, 0], [10**7, 1, 1], [1]], ids=str
 )

@@ -187,9 +187,9 @@ class VectorQuantizer(keras.layers.Layer):
         self.vectors.assign(different[: self.codes])
         for _ in range(KMEANS_ROUNDS):
             codes = self._nearest(flat)
-            counts = tf.math.bincount(codes, minlength=self.codes, dtype=tf.float32)[:, None]
+            used = tf.math.unsorted_segment_sum(tf.ones_like(codes), codes, self.codes) > 0
             means = tf.math.unsorted_segment_mean(flat, codes, self.codes)
-            self.vectors.assign(tf.where(counts > 0, means, self.vectors.value))
+            self.vectors.assign(tf.where(used[:, None], means, self.vectors.value))
 
     def get_config(self):
         return {

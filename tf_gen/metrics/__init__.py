@@ -1,6 +1,6 @@
 """What is reported of images, of latents and codes, and of sets of generated images."""
 
-from .codes import CodePerplexity, perplexity
+from .codes import CodePerplexity, code_counts, perplexity
 from .features import KERAS_INCEPTION, PUBLISHED_AT, keras_inception, load_inception
 from .generated import (
     Features,
@@ -35,6 +35,7 @@ __all__ = [
     "active_units",
     "class_counts",
     "class_overlap",
+    "code_counts",
     "features_of",
     "fid",
     "frechet_distance",

@@ -4,6 +4,15 @@ import keras
 import tensorflow as tf
 
 
+def code_counts(codes, size):
+    """How often each of ``size`` codes occurs in int [...]: of the codes' type, [size].
+
+    (Not ``tf.math.bincount``: with ``--deterministic`` a GPU refuses it.)
+    """
+    codes = tf.reshape(codes, [-1])
+    return tf.math.unsorted_segment_sum(tf.ones_like(codes), codes, size)
+
+
 def perplexity(counts):
     """``exp(entropy)`` of how often each code was used: 1 (one code) ... K (all alike).
 
@@ -28,7 +37,7 @@ class CodePerplexity(keras.metrics.Metric):
 
     def update_state(self, codes, sample_weight=None):
         """Count codes, int [...]."""
-        counts = tf.math.bincount(tf.reshape(codes, [-1]), minlength=self.codes)
+        counts = code_counts(codes, self.codes)
         self.counts.assign_add(tf.cast(counts, self.counts.dtype))
 
     def result(self):

@@ -7,6 +7,8 @@ the paper's FCN score (Isola et al. 2017, section 4.1, on another set).
 import numpy as np
 import tensorflow as tf
 
+from .codes import code_counts
+
 MAP_CLASSES = ("ground", "street", "motorway", "water", "green")  # ground: buildings, too
 NUMBER = len(MAP_CLASSES)
 
@@ -48,8 +50,7 @@ def class_counts(truth, found, classes=NUMBER):
     Args: truth, found: int [...], of one shape.
     """
     pairs = tf.cast(truth, tf.int64) * classes + tf.cast(found, tf.int64)
-    counts = tf.math.bincount(tf.reshape(pairs, [-1]), minlength=classes**2, dtype=tf.int64)
-    return tf.reshape(counts, [classes, classes])
+    return tf.reshape(code_counts(pairs, classes**2), [classes, classes])
 
 
 def class_overlap(counts) -> tuple[np.ndarray, np.ndarray]:

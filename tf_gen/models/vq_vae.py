@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tf_gen.errors import UserError
 from tf_gen.layers import VectorQuantizer
-from tf_gen.metrics import CodePerplexity, perplexity
+from tf_gen.metrics import CodePerplexity, code_counts, perplexity
 from tf_gen.optimizers import apply_finite, scale_for_gradient
 from tf_gen.replicas import all_reduce_sum
 
@@ -206,8 +206,7 @@ class VQVAE(keras.Model):
         for mean in self._means:
             mean.update_state(parts[mean.name], sample_weight=tf.shape(images)[0])
         self._perplexity.update_state(codes)
-        counts = tf.math.bincount(tf.reshape(codes, [-1]), minlength=self.codes)
-        (counts,) = all_reduce_sum([counts])
+        (counts,) = all_reduce_sum([code_counts(codes, self.codes)])
         return {**parts, "perplexity": perplexity(counts)}
 
     @property
