@@ -115,6 +115,8 @@ def load_tensorflow() -> None:
     # oneDNN's kernels: by itself TensorFlow takes them only where it finds AVX-512 and the like,
     # but with AVX2 alone they shorten a training step, too (docs/performance.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # else a process takes all memory of a GPU, and the next one fails
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     sys.stderr.flush()
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -37,6 +37,9 @@ class TrainingOptions:
     log_every: int = 1
     """Steps between readings of the logs, which are then means over them; more than 1 lets a GPU
     work on meanwhile."""
+    xla: bool = False
+    """XLA compiles the training step: faster on a GPU, slower on a processor
+    (docs/performance.md)."""
     strategy: Literal["none", "mirrored", "multi_worker"] = "none"
     """Several devices share each batch: mirrored: all GPUs (without one, the processor as two);
     multi_worker: the processes that TF_CONFIG names (docs/reliability.md)."""
@@ -61,6 +64,10 @@ class TrainingOptions:
         for field in ("max_steps", "checkpoint_steps"):
             if getattr(self, field) is not None:
                 check_range(field.replace("_", "-"), getattr(self, field), 1)
+        if self.xla and self.strategy != "none":
+            from tf_gen.errors import UserError
+
+            raise UserError(f"--xla: is for one device; leave it or --strategy {self.strategy} out")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,7 @@ from tf_gen.training.run_dir import RunDir, run_record
 NOT_IDENTITY = (  # options that may change when a run is continued
     "data", "data_dir", "cache_gib", "run_dir", "epochs", "decay_epochs", "max_steps", "vae_run",
     "vae_epochs", "checkpoint_minutes", "checkpoint_steps", "log_every", "skip_unreadable",
-    "deterministic", "strategy",
+    "deterministic", "strategy", "xla",
 )  # fmt: skip
 
 
@@ -158,6 +158,7 @@ def _train(config, folder, task, built, strategy, watchers, checkpoints, steps) 
             validate=validate if watchers else None,
             strategy=strategy,
             log_every=config.log_every,
+            xla=config.xla,
             callbacks=[*watchers, stop, checkpoints] if watchers else [stop],
         )
     return stop.received

@@ -113,7 +113,7 @@ class VqVaeTask(FaceTask):
         same = (
             "data", "data_dir", "cache_gib", "crop", "batch_size", "max_steps", "seed",
             "image_size", "precision", "checkpoint_minutes", "checkpoint_steps", "log_every",
-            "skip_unreadable", "deterministic", "strategy",
+            "skip_unreadable", "deterministic", "strategy", "xla",
         )  # fmt: skip
         options = VaeOptions(
             **{name: getattr(config, name) for name in same},

@@ -64,10 +64,10 @@ class Painter:
 
     @tf.function
     def _update(self, loss, gradients):
-        apply_finite("painter", self.optimizer, loss, gradients, self.weights)
+        return apply_finite("painter", self.optimizer, loss, gradients, self.weights)
 
     def update(self, loss=1.0, first=(2.0, 4.0), second=(8.0,)):
-        self._update(tf.constant(loss), [tf.constant(first), tf.constant(second)])
+        return self._update(tf.constant(loss), [tf.constant(first), tf.constant(second)])
 
     @property
     def values(self):
@@ -77,7 +77,7 @@ class Painter:
 @pytest.mark.parametrize("make", [lambda: SGD(0.5), lambda: LossScaleOptimizer(SGD(64 * 0.5), 64)])
 def test_finite_gradients_are_applied(make):
     painter = Painter(make())
-    painter.update()
+    assert painter.update() == 1.0  # the loss
     assert painter.values == [[0, -1], [-3]] and int(painter.optimizer.iterations) == 1
 
 

@@ -48,8 +48,10 @@ def scale_for_gradient(optimizer, loss):
 def apply_finite(network, optimizer, loss, gradients, variables):
     """Apply gradients if they and the loss are finite.
 
+    Returns: the loss; nan if one of them is not finite, which is all that a step compiled by XLA
+        shows of it (XLA knows no check, so that there the weights are lost).
     Raises: tf.errors.InvalidArgumentError saying "the <network>'s loss or gradient" if not (a
-    loss-scaling optimiser skips such gradients itself: then the loss alone is looked at).
+        loss-scaling optimiser skips such gradients itself: then the loss alone is looked at).
     """
     if not optimizer.built:
         with tf.init_scope():  # not under the check below: many conditionals are slow to trace
@@ -58,6 +60,8 @@ def apply_finite(network, optimizer, loss, gradients, variables):
     if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         # One sum for all: any inf or nan in the loss or in a gradient makes it not finite.
         checked += [tf.nn.l2_loss(gradient) for gradient in gradients]
-    check = tf.debugging.check_numerics(tf.add_n(checked), f"the {network}'s loss or gradient")
+    total = tf.add_n(checked)
+    check = tf.debugging.check_numerics(total, f"the {network}'s loss or gradient")
     with tf.control_dependencies([check]):
         optimizer.apply(gradients, variables)
+    return tf.where(tf.math.is_finite(total), loss, float("nan"))

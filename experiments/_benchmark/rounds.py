@@ -26,6 +26,10 @@ class Measured:
     profile: dict[str, float] | None = None
 
 
+# all of a group hold the GPU at once, so that none may take all of its memory
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+
+
 class Worker:
     """A process that does one thing, and waits while others are measured."""
 
@@ -37,7 +41,7 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "experiments._benchmark.worker", json.dumps(what)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True,
-            cwd=ROOT, env={"TF_CPP_MIN_LOG_LEVEL": "3", **given},
+            cwd=ROOT, env={**QUIET, **given},
         )  # fmt: skip
 
     def ask(self, line: str):

@@ -230,8 +230,10 @@ def _torch(variant):
 
     from experiments._benchmark import pytorch
 
+    torch.set_default_device("cuda" if torch.cuda.is_available() else "cpu")
     arrays = [torch.from_numpy(np.moveaxis(array, -1, 1).copy() if array.ndim == 4 else
                                array.astype(np.int64)) for array in _arrays(variant)]  # fmt: skip
+    arrays = [array.to(torch.get_default_device()) for array in arrays]
     if variant.model == "pix2pix":
         model, step = pytorch.pix2pix_step(variant.filters, variant.size)
     else:

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from tf_gen.layers import ExampleDropout, example_normal, example_seeds
+from tf_gen.layers import ExampleDropout, example_normal, example_seeds, example_uniform
 
 ROOT = Path(__file__).parents[2]
 ONES = np.ones((4, 16, 16, 8), np.float32)
@@ -62,19 +62,80 @@ def test_replicas_draw_the_seeds_of_their_rows_in_the_whole_batch():
     assert done.returncode == 0, done.stderr
 
 
+def pcg4d(v):
+    """The hash as the paper gives it, in NumPy: uint32 [4, N] -> uint32 [4, N]."""
+    v = v * np.uint32(1664525) + np.uint32(1013904223)
+
+    def mix(v):
+        v[0] += v[1] * v[3]
+        v[1] += v[2] * v[0]
+        v[2] += v[0] * v[1]
+        v[3] += v[1] * v[2]
+
+    mix(v)
+    v ^= v >> np.uint32(16)
+    mix(v)
+    return v
+
+
+def test_uniform_noise_is_the_papers_hash_of_index_seed_and_stream():
+    seeds = example_seeds(0, 3).numpy()
+    noise = example_uniform(seeds, 10, stream=2).numpy()
+    assert noise.shape == (3, 10) and noise.dtype == np.float32
+    for row, (a, b) in zip(noise, seeds.view(np.uint32), strict=True):
+        given = np.array([[i, a, b, 2] for i in range(3)], np.uint32).T
+        expected = pcg4d(given).ravel()[:10] >> 8
+        np.testing.assert_array_equal(row, expected / 2**24)
+
+
+def near(seeds, count=4096):
+    """Noise of a few seeds that differ in one bit, or by one: the worst case for a hash."""
+    return example_uniform(tf.constant(seeds, tf.int32), count).numpy().astype(np.float64)
+
+
+@pytest.mark.parametrize("base", [(0, 0), (1, 2), (123456789, -987654321)])
+def test_uniform_noise_is_uniform_and_without_pattern_even_for_neighbouring_seeds(base):
+    a, b = base
+    noise = near([[a, b], [a + 1, b], [a, b + 1], [a ^ 1 << 20, b], [a, b ^ 1 << 30], [b, a + 7]])
+    for row in noise:
+        assert stats.kstest(row, "uniform").pvalue > 1e-4
+        for bits in (8, 16):  # the first bits, and some later ones
+            last = (row * 2**bits).astype(int) % 256
+            assert stats.chisquare(np.bincount(last, minlength=256)).pvalue > 1e-4
+        for lag in (1, 2, 3, 4, 64, 1024):
+            assert abs(np.corrcoef(row[:-lag], row[lag:])[0, 1]) < 5 / np.sqrt(len(row) - lag)
+    correlations = np.corrcoef(noise) - np.eye(len(noise))
+    assert np.abs(correlations).max() < 5 / np.sqrt(noise.shape[1])
+
+
+def test_streams_of_the_same_seed_are_apart():
+    seeds = example_seeds(0, 1)
+    streams = [example_uniform(seeds, 4096, stream=stream)[0] for stream in range(4)]
+    assert np.abs(np.corrcoef(streams) - np.eye(4)).max() < 5 / np.sqrt(4096)
+
+
 def test_normal_noise_is_standard_normal_and_apart_in_every_element():
     noise = tf.function(example_normal)(example_seeds(0, 500), [4, 5]).numpy()
     assert noise.shape == (500, 4, 5) and noise.dtype == np.float32
     assert stats.kstest(noise.ravel(), "norm").pvalue > 0.001
     correlations = np.corrcoef(noise.reshape(500, 20).T) - np.eye(20)
     assert np.abs(correlations).max() < 0.23  # five standard errors
+    many = example_normal(example_seeds(1, 2000), [100]).numpy().ravel()
+    np.testing.assert_allclose(
+        [many.mean(), many.std(), stats.skew(many), stats.kurtosis(many)], [0, 1, 0, 0], atol=0.03
+    )
+    assert 4.0 < np.abs(many).max() < 5.8  # the most that steps of 2^-24 allow
 
 
-def test_an_examples_normal_noise_depends_on_its_seed_alone():
+def test_an_examples_noise_depends_on_its_seed_alone():
     seeds = example_seeds(0, 4)
+    whole = example_uniform(seeds, 7).numpy()
+    np.testing.assert_array_equal(example_uniform(seeds[2:3], 7), whole[2:3])
+    np.testing.assert_array_equal(example_uniform(tf.reverse(seeds, [0]), 7), whole[::-1])
+    # to rounding: a processor computes the last elements of an array by another cosine
     whole = example_normal(seeds, [7]).numpy()
-    np.testing.assert_array_equal(example_normal(seeds[2:3], [7]), whole[2:3])
-    np.testing.assert_array_equal(example_normal(tf.reverse(seeds, [0]), [7]), whole[::-1])
+    np.testing.assert_allclose(example_normal(seeds[2:3], [7]), whole[2:3], rtol=1e-6)
+    np.testing.assert_allclose(example_normal(tf.reverse(seeds, [0]), [7]), whole[::-1], rtol=1e-6)
 
 
 def test_normal_noise_for_an_unknown_number_of_examples_keeps_its_shape():

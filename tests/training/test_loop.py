@@ -197,6 +197,29 @@ def test_a_loss_that_is_not_finite_is_named_with_its_step(make_pix2pix, make_bat
         train(model, make_batches, steps_per_epoch=4, total_steps=4)
 
 
+def test_a_step_compiled_by_xla_trains_as_without_it(make_pix2pix, make_batches):
+    plain, compiled = make_pix2pix(), make_pix2pix()
+    spans = {"steps_per_epoch": 4, "total_steps": 2}
+    recorders = Recorder(), Recorder()
+    train(plain, make_batches, **spans, callbacks=[recorders[0]])
+    train(compiled, make_batches, **spans, callbacks=[recorders[1]], xla=True)
+    (expected, found) = (recorder.epoch_logs for recorder in recorders)
+    for name in expected.keys() - {"step_seconds"}:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_what_xla_leaves_unchecked_is_named_when_the_logs_are_read(make_pix2pix, pairs, broken):
+    images = np.array(pairs[0])
+    images[4] = broken  # in the third step of two pairs
+
+    def make_batches(first, last):
+        return tf.data.Dataset.from_tensor_slices((images, pairs[1])).batch(2).take(last)
+
+    with pytest.raises(NotFiniteError, match="step 3: .* or a gradient is not finite"):
+        train(make_pix2pix(), make_batches, steps_per_epoch=4, total_steps=4, xla=True)
+
+
 def test_where_logs_are_read_seldom_the_steps_since_are_named(make_pix2pix, pairs):
     broken = np.array(pairs[0])
     broken[4] = np.nan  # in the third step of two pairs

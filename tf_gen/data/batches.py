@@ -135,5 +135,6 @@ def without_autotune(dataset):
 def _to_device(batches):
     """Batches copied ahead to the GPU, if there is one (``tf.distribute`` copies by itself)."""
     if gpus := tf.config.list_logical_devices("GPU"):
-        return batches.apply(tf.data.experimental.prefetch_to_device(gpus[0].name, AHEAD))
+        copied = tf.data.experimental.prefetch_to_device(gpus[0].name, AHEAD)
+        return without_autotune(batches.apply(copied))  # which forgets the options
     return batches

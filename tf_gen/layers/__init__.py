@@ -2,7 +2,7 @@
 
 from .convolutions import DoublingConv2D, HalvingConv2D
 from .gaussian_sampling import GaussianSampling
-from .noise import ExampleDropout, example_normal, example_seeds
+from .noise import ExampleDropout, example_normal, example_seeds, example_uniform
 from .normalization import BatchNorm, InstanceNorm, make_normalization
 from .unet_blocks import DownBlock, UpBlock, weights_initializer
 from .vector_quantizer import VectorQuantizer
@@ -19,6 +19,7 @@ __all__ = [
     "VectorQuantizer",
     "example_normal",
     "example_seeds",
+    "example_uniform",
     "make_normalization",
     "weights_initializer",
 ]

@@ -204,7 +204,7 @@ class CVAE(keras.Model):
             scaled = scale_for_gradient(self.optimizer, parts["loss"])
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
-        apply_finite("model", self.optimizer, parts["loss"], gradients, variables)
+        parts["loss"] = apply_finite("model", self.optimizer, parts["loss"], gradients, variables)
         return self._track(parts, batch)
 
     def test_step(self, batch):

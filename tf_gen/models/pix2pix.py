@@ -160,7 +160,7 @@ class Pix2Pix(keras.Model):
             fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=0))
             update_discriminator, fake_logits, logs = self._judge_both(inputs, targets, fakes)
             if self.update == "alternating":
-                update_discriminator()
+                logs["discriminator_loss"] = update_discriminator()
                 if self.redraw_fakes:
                     fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=1))
                 fake_logits = self._judge(inputs, fakes)
@@ -170,8 +170,8 @@ class Pix2Pix(keras.Model):
             scaled = scale_for_gradient(self.optimizer, loss)
         gradients = tape.gradient(scaled, variables)
         if self.update == "simultaneous":
-            update_discriminator()
-        apply_finite("generator", self.optimizer, loss, gradients, variables)
+            logs["discriminator_loss"] = update_discriminator()
+        loss = apply_finite("generator", self.optimizer, loss, gradients, variables)
         return {
             "generator_loss": loss,
             "generator_adversarial_loss": adversarial,
@@ -180,7 +180,8 @@ class Pix2Pix(keras.Model):
         }
 
     def _judge_both(self, inputs, targets, fakes):
-        """(a function that updates the discriminator, its logits of the fakes, its logs)."""
+        """(a function that updates the discriminator and returns its loss, its logits of the fakes,
+        its logs, the loss left open)."""
         if self.update == "alternating":
             fakes = tf.stop_gradient(fakes)  # the generator's loss takes the updated one's logits
         variables = self.discriminator.trainable_variables
@@ -193,10 +194,12 @@ class Pix2Pix(keras.Model):
 
         def update():
             gradients = tape.gradient(scaled, variables)
-            apply_finite("discriminator", self.discriminator_optimizer, loss, gradients, variables)
+            return apply_finite(
+                "discriminator", self.discriminator_optimizer, loss, gradients, variables
+            )
 
         logs = {
-            "discriminator_loss": loss,
+            "discriminator_loss": None,
             "discriminator_real_loss": real,
             "discriminator_fake_loss": fake,
             "d_real": tf.reduce_mean(tf.sigmoid(real_logits)),

@@ -170,7 +170,7 @@ class VAE(keras.Model):
             scaled = scale_for_gradient(self.optimizer, parts["loss"])
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
-        apply_finite("model", self.optimizer, parts["loss"], gradients, variables)
+        parts["loss"] = apply_finite("model", self.optimizer, parts["loss"], gradients, variables)
         return self._track(parts, images)
 
     def test_step(self, batch):

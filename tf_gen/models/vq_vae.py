@@ -180,7 +180,7 @@ class VQVAE(keras.Model):
             scaled = scale_for_gradient(self.optimizer, parts["loss"])
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
-        apply_finite("model", self.optimizer, parts["loss"], gradients, variables)
+        parts["loss"] = apply_finite("model", self.optimizer, parts["loss"], gradients, variables)
         return self._track(parts, codes, images)
 
     def test_step(self, batch):

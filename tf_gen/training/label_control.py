@@ -36,7 +36,8 @@ def train_classifier(images, labels, num_classes: int, seed=0) -> keras.Model:
     model.compile(FusedAdam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     steps = min(STEPS, 10 * steps_per_epoch(len(images), BATCH))
     batches = image_batches(images, labels, BATCH, seed, 0, steps)
-    model.fit(batches, shuffle=False, verbose=0)
+    # said, since batches that are copied ahead to a GPU do not know how many they are
+    model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
     return model
 
 

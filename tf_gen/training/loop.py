@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 import re
 import time
 
@@ -46,6 +47,7 @@ def train(
     validate=None,
     strategy=None,
     log_every=1,
+    xla=False,
 ):
     """Train a compiled, built model from first_step to total_steps.
 
@@ -71,13 +73,15 @@ def train(
         log_every: steps after which logs are read from the device, and callbacks called with means
             over these steps (as by ``steps_per_execution`` in ``fit``); fewer at an epoch's end.
             More than 1 lets a GPU work on while the host prepares its next steps.
+        xla: whether XLA compiles the step, for one device: faster on a GPU, slower on a processor.
+            Then a value that is not finite is found when the logs are read, the weights gone.
     Returns: the number of the step reached.
     Raises: NotFiniteError naming the step (counted from 1), if a loss or a gradient is not
         finite; UserError if the first batch does not suit the model; WorkerLostError if another
         process of a multi-worker strategy is gone.
     """
     batches, step_function, shown = _prepared(
-        model, make_batches, first_step, total_steps, strategy
+        model, make_batches, first_step, total_steps, strategy, xla
     )
     callbacks = keras.callbacks.CallbackList(
         list(callbacks), model=model, steps=steps_per_epoch, total_steps=total_steps,
@@ -110,6 +114,8 @@ def train(
             if len(unread) < log_every and not epoch_ends and step < total_steps:
                 continue
             logs = [{name: float(value) for name, value in one.items()} for one in unread]
+        if xla:
+            _check_finite(logs, step)
         traced = step - len(unread) == first_step
         seconds = (time.perf_counter() - began) / len(unread) if not traced else float("nan")
         epoch_logs += logs
@@ -142,11 +148,13 @@ def _means(logs):
     return {name: sum(step[name] for step in logs) / len(logs) for name in logs[0]}
 
 
-def _prepared(model, make_batches, first_step, last_step, strategy):
+def _prepared(model, make_batches, first_step, last_step, strategy, xla):
     """(Batches, the compiled step on one, what makes tensors of one to look at)."""
     if strategy is None:
         batches = make_batches(first_step, last_step)
-        step = tf.function(model.train_step, input_signature=[batches.element_spec])
+        step = tf.function(
+            model.train_step, input_signature=[batches.element_spec], jit_compile=xla or None
+        )
         return batches, step, lambda batch: batch
 
     def of_process(context):
@@ -182,6 +190,13 @@ def _validated(model, validate, strategy):
     finally:
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
+
+
+def _check_finite(logs, step):
+    """Raise NotFiniteError for the logs of the steps before this one, which XLA left unchecked."""
+    for number, one in enumerate(logs, step - len(logs) + 1):
+        if bad := [name for name, value in one.items() if not math.isfinite(value)]:
+            raise NotFiniteError(f"step {number}: {bad[0]} or a gradient is not finite")
 
 
 @contextlib.contextmanager
