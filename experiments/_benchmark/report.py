@@ -16,9 +16,7 @@ def speedups(seconds, baseline) -> list[float]:
 
 def record(title: str, found: list[Measured], rates: dict[str, float]) -> dict:
     """A group for benchmark.json; ``rates``: of the matrix product, by precision."""
-    # the baselines do the arithmetic of ours, which is counted
-    shared_bound = next((bound for one in found if (bound := _bound(one, rates))), None)
-    return {
+    group = {
         "title": title,
         "variants": [
             {
@@ -26,15 +24,22 @@ def record(title: str, found: list[Measured], rates: dict[str, float]) -> dict:
                 **dataclasses.asdict(one),
                 "median_seconds": statistics.median(one.seconds),
                 "median_speedup": statistics.median(speedups(one.seconds, found[0].seconds)),
-                "bound_seconds": _bound(one, rates) or shared_bound,
             }
             for one in found
         ],
     }
+    set_bounds(group, rates)
+    return group
 
 
-def _bound(one: Measured, rates) -> float | None:
-    return one.operations and one.operations / rates[one.variant.precision]
+def set_bounds(group: dict, rates: dict[str, float]) -> None:
+    """Write each row's bound: its arithmetic at these rates, None where none was counted."""
+    # the baselines do the arithmetic of ours, which is counted
+    shared = next((row["operations"] for row in group["variants"] if row["operations"]), None)
+    for row in group["variants"]:
+        operations = row["operations"] or shared
+        rate = rates[row["variant"]["precision"]]
+        row["bound_seconds"] = operations / rate if operations else None
 
 
 def draw(output, task: str, groups: list[dict]) -> None:

@@ -38,6 +38,13 @@ def test_the_same_as_keras_layers_to_rounding(cls, shape):
         np.testing.assert_allclose(own, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("cls", KERAS)
+@pytest.mark.parametrize("side", [4, 64])
+def test_an_activation_is_applied_to_small_and_large_images(cls, side):
+    x = np.random.default_rng(0).normal(size=(1, side, side, 3)).astype(np.float32)
+    assert np.min(cls(2, activation="relu")(x)) == 0
+
+
 def test_only_small_images_of_known_size_become_products():
     down, up = HalvingConv2D(2), DoublingConv2D(2)
     assert "MatMul" in kinds(down, (SMALL_TO_HALVE, SMALL_TO_HALVE, 3))

@@ -2,7 +2,7 @@
 
 There a convolution's time goes into bringing its weights (512 x 512 x 16 of them in pix2pix'
 deepest layers) into the order that the kernels for large images want. As one matrix product, which
-takes them as they lie, such a layer is up to four times as fast (docs/performance.md).
+takes them as they lie, such a layer is faster (docs/performance.md).
 """
 
 import keras
@@ -77,7 +77,7 @@ class DoublingConv2D(_Stride2, keras.layers.Conv2DTranspose):
                 image = tf.nn.depth_to_space(block, 2)
                 down, right = [2 * row, 2 - 2 * row], [2 * column, 2 - 2 * column]
                 total += tf.pad(image, [[0, 0], down, right, [0, 0]])
-        return total[:, 1:-1, 1:-1]
+        return self.activation(total[:, 1:-1, 1:-1])
 
 
 def _is_small(height, width, longest):

@@ -37,7 +37,8 @@ def example_uniform(seeds, count, stream=0):
     Args: stream: an int that keeps apart what is drawn from the same seeds.
     """
     quarter = (count + 3) // 4  # of the numbers: the hash gives four each
-    first, second = tf.unstack(tf.bitcast(seeds, tf.uint32)[:, None], axis=2)  # [B, 1] each
+    seeds = tf.bitcast(tf.convert_to_tensor(seeds, tf.int32), tf.uint32)
+    first, second = tf.unstack(seeds[:, None], axis=2)  # [B, 1] each
     index = tf.bitcast(tf.range(quarter), tf.uint32)[None]  # [1, quarter]
     hashed = tf.concat(_pcg4d(index, first, second, tf.constant(stream, tf.uint32)), axis=1)
     return tf.cast(_shifted(hashed[:, :count], 8), tf.float32) * 2.0**-24
@@ -72,7 +73,7 @@ def example_normal(seeds, shape):
     radius = tf.sqrt(-2.0 * tf.math.log(1.0 - uniform[:, :pairs]))
     angle = 2.0 * math.pi * uniform[:, pairs:]
     normal = tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=1)
-    return tf.reshape(normal[:, :count], [-1, *shape])
+    return tf.reshape(normal[:, :count], [tf.shape(seeds)[0], *shape])
 
 
 @keras.saving.register_keras_serializable("tf_gen")

@@ -42,7 +42,7 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def _scale_and_shift(self, x):
         # Not the fused kernel: TensorFlow would merge it with the convolution before it into one
-        # of oneDNN that takes three times as long for a single image (docs/performance.md).
+        # of oneDNN that takes twice as long for a single image (docs/performance.md).
         scale = tf.cast(self.gamma, tf.float32) * tf.math.rsqrt(self.moving_variance + self.epsilon)
         shift = tf.cast(self.beta, tf.float32) - self.moving_mean * scale
         return tf.cast(tf.cast(x, tf.float32) * scale + shift, x.dtype)

@@ -150,6 +150,8 @@ def _means(logs):
 
 def _prepared(model, make_batches, first_step, last_step, strategy, xla):
     """(Batches, the compiled step on one, what makes tensors of one to look at)."""
+    if xla and strategy is not None:
+        raise ValueError("xla compiles a step for one device, so give it no strategy")
     if strategy is None:
         batches = make_batches(first_step, last_step)
         step = tf.function(

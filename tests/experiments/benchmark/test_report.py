@@ -16,6 +16,11 @@ def group():
     return report.record("VAE", found, {"float32": 20.0})
 
 
+def test_a_better_rate_found_later_brings_the_bound_down(group):
+    report.set_bounds(group, {"float32": 40.0})
+    assert [row["bound_seconds"] for row in group["variants"]] == [0.25, 0.25]
+
+
 def test_a_ratio_is_the_median_of_the_rounds_and_not_that_of_the_medians(group):
     plain, own = group["variants"]
     assert plain["median_speedup"] == 1.0
