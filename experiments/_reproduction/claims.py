@@ -117,6 +117,8 @@ def rivers_and_streets(runs):
     verdict = _verdict(good) if good else NOT_TESTED
     if verdict in (IN_PART, CONTRADICTED) and run.metrics["epochs"] < REPORT_EPOCHS:
         verdict = OPEN
+    if verdict == SUPPORTED and len(good) < len(told):  # water, say, but no streets
+        verdict = IN_PART
     reader = runs.get("aerial_to_map")
     known = reader and reader.finished
     trained = f" (epochs: {reader.done})" if known else ""

@@ -170,6 +170,7 @@ def test_a_place_that_cannot_be_written_is_told_before_training(option, tmp_path
         (10, (0.3, 0.7), (0.5, 0.6), "in part"),
         (1, (0.3, 0.7), (0.5, 0.6), OPEN),  # the report's epochs are ten
         (10, (0.3, 0.7), (0.03, 0.03), "contradicted"),  # a reader that is blind says nothing
+        (2, (0.7, 0.7), (0.03, 0.03), "in part"),  # rivers, but not streets
         (10, (0.1, 0.1), (0.03, 0.03), NOT_TESTED),
     ],
 )
