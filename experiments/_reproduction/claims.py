@@ -5,7 +5,7 @@ evidence.
 """
 
 SUPPORTED, IN_PART, CONTRADICTED = "supported", "in part", "contradicted"
-OPEN, NOT_TESTED, NO_RUN = "open", "not tested here", "no run yet"
+OPEN, NOT_TESTED, NO_RUN = "open", "not tested here", "not measured yet"
 RULE = (
     "Each verdict is about the runs above, on the data that are named there. A run of fewer epochs "
     "than the report's can support a claim, not contradict it: what it does not support is open."
