@@ -5,7 +5,7 @@ evidence.
 """
 
 SUPPORTED, IN_PART, CONTRADICTED = "supported", "in part", "contradicted"
-OPEN, NOT_TESTED, NO_RUN = "open", "not tested here", "not measured yet"
+OPEN, NOT_TESTED, NOT_MEASURED = "open", "not tested here", "not measured yet"
 RULE = (
     "Each verdict is about the runs above, on the data that are named there. A run of fewer epochs "
     "than the report's can support a claim, not contradict it: what it does not support is open."
@@ -33,7 +33,7 @@ def losses_fall(runs):
                 + _rise(values)
             )
     if not told:
-        return NO_RUN, "needs two epochs of `vae_anime` and `vae_cartoon`"
+        return NOT_MEASURED, "needs two epochs of `vae_anime` and `vae_cartoon`"
     return _verdict(falls), "; ".join(told)
 
 
@@ -51,7 +51,7 @@ def label_controls_class(runs):
     run = runs["cvae_faces"]
     shares = [run.figure(f"label_control_{k}") for k in (0, 1)]
     if None in shares:
-        return NO_RUN, "needs `cvae_faces`"
+        return NOT_MEASURED, "needs `cvae_faces`"
     real = [run.figure(f"classifier_accuracy_{k}") for k in (0, 1)]
     return (
         _verdict([share >= LABEL_CONTROL for share in shares]),
@@ -65,7 +65,7 @@ def generated_better_than_real(runs):
     """vq_vae."""
     real, generated = (runs["vq_vae_faces"].figure(f"{x}_mse") for x in ("val", "generated"))
     if real is None or generated is None:
-        return NO_RUN, "needs `vq_vae_faces`"
+        return NOT_MEASURED, "needs `vq_vae_faces`"
     vae = runs.get("vae_anime")
     spreads = [vae.figure(name) if vae else None for name in ("spread", "spread_real")]
     shares = ""
@@ -86,7 +86,7 @@ def dropout_noise_is_slight(runs):
     """pix2pix."""
     found = runs["map_to_aerial"].figure("noise_std")
     if found is None:
-        return NO_RUN, "needs `map_to_aerial`"
+        return NOT_MEASURED, "needs `map_to_aerial`"
     if runs["map_to_aerial"].metrics["epochs"] < 1:
         return NOT_TESTED, "the run was stopped within its first epoch"
     return (
@@ -110,7 +110,7 @@ def rivers_and_streets(runs):
         told.append(f"{name} {found:.3f} (true photograph {real:.3f}{blind})")
     if not told:
         return (
-            NO_RUN,
+            NOT_MEASURED,
             "needs `map_to_aerial` and `python -m experiments.evaluate --run-dir "
             "RUNS/map_to_aerial --reader RUNS/aerial_to_map`",
         )
@@ -156,7 +156,7 @@ def more_epochs(runs):
     name = "val_ssim_report_mode"
     run = runs["map_to_aerial"]
     if not run.finished:
-        return NO_RUN, "needs `map_to_aerial`"
+        return NOT_MEASURED, "needs `map_to_aerial`"
     # a run that was stopped validates at its end, too: no whole epoch
     whole = [row for row in run.epochs if row["epoch"] <= run.metrics["epochs"]]
     values = [row[name] for row in whole if name in row]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from experiments import pix2pix_maps, vae_anime
 from experiments._reproduction import maps
-from experiments._reproduction.claims import JUDGES, NO_RUN, NOT_TESTED, OPEN
+from experiments._reproduction.claims import JUDGES, NOT_MEASURED, NOT_TESTED, OPEN
 from experiments._reproduction.records import write_record
 from experiments._reproduction.runs import RUNS, Run, read_runs
 from experiments._reproduction.summary import PARTS, REPORT, claims_section
@@ -85,7 +85,7 @@ def test_what_is_missing_says_which_command_would_fill_it(page):
     line = "`python -m experiments.vae_cartoon --data DATA --run-dir RUNS/vae_cartoon`"
     assert f"| vae_cartoon | no run yet: {line} |" in page
     assert "--inception-weights FILE" in page and "122.59" in page and "88.46" in page
-    assert page.count(f"**{NO_RUN}**") >= 3 and page.count(f"**{NOT_TESTED}**") >= 4
+    assert page.count(f"**{NOT_MEASURED}**") >= 3 and page.count(f"**{NOT_TESTED}**") >= 4
 
 
 def test_the_data_and_their_genuineness_are_said(page):
