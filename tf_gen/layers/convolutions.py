@@ -36,8 +36,10 @@ class HalvingConv2D(_Stride2, keras.layers.Conv2D):
         padded = tf.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
         blocks = tf.nn.space_to_depth(padded, 2)  # [B, H + 1, W + 1, 4 C]
         height, width, channels = height // 2, width // 2, inputs.shape[-1]
-        rows = [blocks[:, :height], blocks[:, 1:]]
-        seen = [tf.concat([row[:, :, :width], row[:, :, 1:]], -1) for row in rows]
+        seen = [
+            tf.concat([_crop(blocks, row, column, height, width) for column in (0, 1)], -1)
+            for row in (0, 1)
+        ]
         # [pixels, row of blocks, column of blocks, row, column and channels]
         seen = [tf.reshape(row, [-1, 2, 2, 2 * channels]) for row in seen]
         patches = tf.transpose(tf.stack(seen, 1), [0, 1, 3, 2, 4])
@@ -67,7 +69,7 @@ class DoublingConv2D(_Stride2, keras.layers.Conv2DTranspose):
         patches = tf.matmul(tf.reshape(inputs, [-1, channels]), kernel, transpose_b=True)
         # Each pixel's patch is 2 x 2 blocks of 2 x 2: a block of all pixels tiles an image, and the
         # four images lie over each other, two rows or columns apart. (Unstacked, not sliced: the
-        # gradient of a slice fills an array with zeros each time.)
+        # gradient of each slice would fill an array with zeros.)
         # [pixels, row of blocks, row, column of blocks, column and filters]
         patches = tf.reshape(patches, [-1, 2, 2, 2, 2 * self.filters])
         total = 0.0
@@ -77,7 +79,12 @@ class DoublingConv2D(_Stride2, keras.layers.Conv2DTranspose):
                 image = tf.nn.depth_to_space(block, 2)
                 down, right = [2 * row, 2 - 2 * row], [2 * column, 2 - 2 * column]
                 total += tf.pad(image, [[0, 0], down, right, [0, 0]])
-        return self.activation(total[:, 1:-1, 1:-1])
+        return self.activation(_crop(total, 1, 1, 2 * height, 2 * width))
+
+
+def _crop(images, top, left, height, width):
+    # Not images[:, top:...]: the gradient of a strided slice takes up to eight times as long.
+    return tf.slice(images, [0, top, left, 0], [-1, height, width, -1])
 
 
 def _is_small(height, width, longest):
