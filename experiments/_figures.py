@@ -59,7 +59,7 @@ def grouped_bars(path: Path, groups: dict[str, dict[str, list[float]]], title: s
     axis.set_xticks(range(len(groups)), [title.replace(", ", "\n") for title in groups])
     axis.set(title=f"{title} (median; lowest to highest)")
     axis.grid(axis="y", alpha=0.3)
-    axis.legend(fontsize="small", ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.18))
+    axis.legend(fontsize="small", ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.22))
     _save(figure, path)
 
 
