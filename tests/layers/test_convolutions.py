@@ -60,6 +60,16 @@ def test_only_small_images_of_known_size_become_products():
 
 
 @pytest.mark.parametrize("cls", KERAS)
+def test_a_product_cuts_by_slices_whose_gradient_is_a_padding(cls):
+    layer = cls(2)
+    layer.build((None, 8, 8, 3))
+    spec = tf.TensorSpec([None, 8, 8, 3], tf.float32)
+    step = tf.function(lambda x: outputs_and_gradients(layer, x)).get_concrete_function(spec)
+    kinds = {op.type for op in step.graph.get_operations()}
+    assert "Slice" in kinds and "StridedSliceGrad" not in kinds
+
+
+@pytest.mark.parametrize("cls", KERAS)
 def test_computed_in_the_policys_dtype_with_float32_weights(cls):
     layer = cls(2, dtype="mixed_bfloat16")
     assert layer(np.zeros((1, 2, 2, 3), np.float32)).dtype == tf.bfloat16
