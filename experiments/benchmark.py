@@ -9,7 +9,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from experiments._launch import DONE, check_range, default_run_dir, launch
+from experiments.launch.cli import DONE, check_range, default_run_dir, launch
 
 NAME = "benchmark"
 
@@ -77,8 +77,8 @@ class Config:
 def run(config: Config) -> int:
     """Measure, print, write and draw; returns the exit code."""
     config.check()
-    from experiments._benchmark.measures import measure_all  # imports TensorFlow
-    from experiments._png_files import make_writable
+    from experiments.benchmarks.measures import measure_all  # imports TensorFlow
+    from experiments.launch.output import make_writable
     from tf_gen.errors import UserError
 
     output = config.output or default_run_dir(NAME)

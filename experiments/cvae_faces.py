@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from experiments._launch import launch
-from experiments._options import VaeOptions
+from experiments.launch.cli import launch
+from experiments.launch.options import VaeOptions
 
 NAME = "cvae_faces"
 
@@ -29,8 +29,8 @@ def run(config: Config) -> int:
     config.check()
     if config.data == "report" and config.crop == Config.crop:
         config = dataclasses.replace(config, crop=(1.0, 0.75))  # the Cartoon Set's wide margin
-    from experiments._cvae import CvaeTask  # imports TensorFlow
-    from experiments._training import train_run
+    from experiments.runs.train_run import train_run
+    from experiments.tasks.cvae import CvaeTask  # imports TensorFlow
 
     return train_run(NAME, config, CvaeTask)
 

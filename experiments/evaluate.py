@@ -8,7 +8,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from experiments._launch import DONE, check_given, check_range, launch
+from experiments.launch.cli import DONE, check_given, check_range, launch
 
 NAME = "evaluate"
 
@@ -64,7 +64,7 @@ class Config:
 def run(config: Config) -> int:
     """Measure and write; returns the exit code."""
     config.check()
-    from experiments._evaluation import evaluate  # imports TensorFlow
+    from experiments.runs.evaluation import evaluate  # imports TensorFlow
 
     evaluate(config)
     return DONE

@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from experiments._launch import check_range, launch
-from experiments._options import TrainingOptions
+from experiments.launch.cli import check_range, launch
+from experiments.launch.options import TrainingOptions
 
 NAME = "pix2pix_maps"
 
@@ -60,8 +60,8 @@ class Config(TrainingOptions):
 def run(config: Config) -> int:
     """Train, measure, draw and export; returns the exit code."""
     config.check()
-    from experiments._pix2pix import Pix2PixTask  # imports TensorFlow
-    from experiments._training import train_run
+    from experiments.runs.train_run import train_run
+    from experiments.tasks.pix2pix import Pix2PixTask  # imports TensorFlow
 
     return train_run(NAME, config, Pix2PixTask)
 

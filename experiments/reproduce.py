@@ -9,7 +9,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from experiments._launch import DONE, check_range, launch
+from experiments.launch.cli import DONE, check_range, launch
 
 NAME = "reproduce"
 
@@ -60,10 +60,10 @@ class Config:
 def run(config: Config) -> int:
     """Train, measure and write the page; returns the exit code."""
     config.check()
-    from experiments._png_files import make_writable
-    from experiments._reproduction.page import write_page  # imports TensorFlow
-    from experiments._reproduction.records import write_record
-    from experiments._reproduction.runs import complete, read_runs
+    from experiments.launch.output import make_writable
+    from experiments.page.page import write_page  # imports TensorFlow
+    from experiments.page.records import write_record
+    from experiments.page.runs import complete, read_runs
 
     page = config.output or config.runs / "reproduction"
     if config.train:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments._launch import DONE, check_range, launch
-from experiments._png_files import make_writable, write_png
-from experiments._saved_model import load_saved_model
+from experiments.launch.cli import DONE, check_range, launch
+from experiments.launch.output import make_writable, write_png
+from experiments.launch.saved_models import load_saved_model
 
 NAME = "sample"
 BATCH = 100

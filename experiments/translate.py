@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from experiments._launch import DONE, PARTLY, check_range, launch
-from experiments._png_files import make_writable, write_png
-from experiments._progress import Progress
-from experiments._saved_model import load_saved_model
+from experiments.launch.cli import DONE, PARTLY, check_range, launch
+from experiments.launch.output import make_writable, write_png
+from experiments.launch.progress import Progress
+from experiments.launch.saved_models import load_saved_model
 
 NAME = "translate"
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from experiments._launch import launch
-from experiments._options import VaeOptions
+from experiments.launch.cli import launch
+from experiments.launch.options import VaeOptions
 
 NAME = "vae_anime"
 
@@ -16,8 +16,8 @@ class Config(VaeOptions):
 def run(config: Config) -> int:
     """Train, measure, draw and export; returns the exit code."""
     config.check()
-    from experiments._training import train_run  # imports TensorFlow
-    from experiments._vae import VaeTask
+    from experiments.runs.train_run import train_run  # imports TensorFlow
+    from experiments.tasks.vae import VaeTask
 
     return train_run(NAME, config, lambda config: VaeTask(config, "anime"))
 

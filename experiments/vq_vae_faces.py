@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from experiments._launch import check_range, launch
-from experiments._options import FaceOptions
+from experiments.launch.cli import check_range, launch
+from experiments.launch.options import FaceOptions
 
 NAME = "vq_vae_faces"
 
@@ -47,8 +47,8 @@ class Config(FaceOptions):
 def run(config: Config) -> int:
     """Train, measure, draw and export; returns the exit code."""
     config.check()
-    from experiments._training import train_run  # imports TensorFlow
-    from experiments._vq_vae import VqVaeTask
+    from experiments.runs.train_run import train_run  # imports TensorFlow
+    from experiments.tasks.vq_vae import VqVaeTask
 
     return train_run(NAME, config, VqVaeTask)
 

@@ -20,9 +20,10 @@ import numpy as np
 import pytest
 
 from tf_gen.data import sources
+from tf_gen.data.published import archive as archive_module
+from tf_gen.data.published.archive import Archive
 from tf_gen.data.sources import (
     MAX_BYTES,
-    Archive,
     Folder,
     Merged,
     Unreadable,
@@ -749,6 +750,7 @@ def test_a_member_of_a_zip_file_that_holds_more_than_it_claims_takes_no_memory(t
 @ALL_KINDS
 def test_a_member_larger_than_is_read_is_refused_by_name(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "MAX_BYTES", 800)
+    monkeypatch.setattr(archive_module, "MAX_BYTES", 800)
     files = [("1.jpg", b"1" * 800), ("2.jpg", b"2" * 801), ("3.jpg", b"3")]
     found = outcome(archive_of(tmp_path / f"set.{kind}", files), ())
     assert str(found.pop("2.jpg")).startswith("2.jpg: 801 bytes is more than the 800")

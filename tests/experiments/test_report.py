@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from experiments import _faces, cvae_faces, pix2pix_maps, vae_anime, vae_cartoon, vq_vae_faces
+from experiments import cvae_faces, pix2pix_maps, vae_anime, vae_cartoon, vq_vae_faces
+from experiments.tasks import faces as face_task
 from tf_gen import CVAE, VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
 
 REPORT = Path(pix2pix_maps.__file__).parent / "report"
@@ -167,7 +168,7 @@ def test_an_autoencoder_is_built_as_the_report_describes(part):
 
 
 def test_the_conditional_vaes_labels_are_the_reports():
-    from experiments._cvae import STYLES
+    from experiments.tasks.cvae import STYLES
 
     labels = facts_of("cvae")["labels"]
     assert [labels[style] for style in STYLES] == [0, 1]
@@ -183,8 +184,10 @@ def test_the_codebook_is_the_reports():
 
 def test_as_many_images_are_shown_as_in_the_report():
     shown = {figure["id"]: figure.get("count") for figure in facts_of("vae")["figures"]}
-    assert shown["anime_samples"] == _faces.SAMPLES and shown["anime_generated"] == _faces.SHOWN
-    assert {figure["count"] for figure in facts_of("vq_vae")["figures"]} == {_faces.SHOWN}
+    assert (
+        shown["anime_samples"] == face_task.SAMPLES and shown["anime_generated"] == face_task.SHOWN
+    )
+    assert {figure["count"] for figure in facts_of("vq_vae")["figures"]} == {face_task.SHOWN}
 
 
 @pytest.mark.parametrize("part", ["pix2pix", "vae", "cvae", "vq_vae"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments._benchmark.work import executed
+from experiments.benchmarks.work import executed
 from tf_gen import Pix2Pix, losses
 from tf_gen.errors import UserError
 from tf_gen.layers import example_seeds

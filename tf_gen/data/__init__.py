@@ -1,10 +1,10 @@
 """Data: what is read from folders or drawn by the package, and batches of it."""
 
 from .batches import Parts, image_batches, ordered_batches, steps_per_epoch, training_batches
+from .drawn.city import draw_pairs
+from .drawn.faces import draw_faces
 from .faces import Faces, FaceSplits, load_faces
 from .pairs import Pairs, load_pairs
-from .synthetic_faces import draw_faces
-from .synthetic_maps import draw_pairs
 
 __all__ = [
     "FaceSplits",

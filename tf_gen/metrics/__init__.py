@@ -1,8 +1,7 @@
 """What is reported of images, of latents and codes, and of sets of generated images."""
 
 from .codes import CodePerplexity, code_counts, perplexity
-from .features import KERAS_INCEPTION, PUBLISHED_AT, keras_inception, load_inception
-from .generated import (
+from .distances import (
     Features,
     features_of,
     fid,
@@ -23,6 +22,7 @@ from .images import (
     ssim,
 )
 from .latents import active_units, mutual_information
+from .networks import KERAS_INCEPTION, PUBLISHED_AT, keras_inception, load_inception
 from .street_maps import MAP_CLASSES, class_counts, class_overlap, map_classes
 
 __all__ = [

@@ -1,0 +1,92 @@
+"""All that ``benchmark`` was asked for, one after the other."""
+
+import dataclasses
+import importlib.util
+import json
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from experiments.benchmarks import report, rounds, tables, variants
+from experiments.benchmarks.pipeline import measure_pipeline
+from experiments.runs.train_run import has_bfloat16
+from tf_gen.training.provenance import commit, processor
+
+
+def measure_all(config, output: Path) -> None:
+    """Print tables, and write them, the record (both after each part) and the charts."""
+    options = {name: str(value) for name, value in dataclasses.asdict(config).items()}
+    del options["output"]  # a place, which says nothing of the figures
+    found = {"machine": machine(), "commit": commit(), "options": options}
+    print(", ".join(f"{name} {value}" for name, value in found["machine"].items()))
+
+    def keep(lines):
+        for one in [*found.get("training", []), *filter(None, [found.get("growth")])]:
+            # by the best rate so far, in the groups before as well
+            report.set_bounds(one, found["matrix_product_flops"])
+        print("\n" + "\n".join(lines), flush=True)
+        (output / "benchmark.json").write_text(json.dumps(found, indent=2) + "\n")
+        (output / "benchmark.md").write_text(tables.page(found), encoding="utf-8")
+
+    if {"training", "inference", "growth"} & set(config.what):
+        precisions = _precisions()
+        rates = found["matrix_product_flops"] = dict.fromkeys(precisions, 0.0)
+    for what in config.what:
+        if what == "pipeline":
+            found[what] = measure_pipeline(config, output)
+            keep(tables.pipeline(found[what]))
+        elif what == "growth":
+            found[what] = _measure(config, variants.growth_group(config.filters), rates)
+            keep(tables.growth(found[what]))
+            report.draw_growth(output / "growth.png", found[what])
+        else:
+            found[what] = []
+            for group in _groups(config, what, precisions):
+                found[what].append(_measure(config, group, rates))
+                keep(tables.group(found[what][-1]) + tables.profiles(found[what][-1]))
+            report.draw(output, what, found[what])
+            print("\n".join(tables.summary(found[what])))
+
+
+def machine() -> dict:
+    """What the figures were made on."""
+    return {
+        "processor": processor(), "processors": os.cpu_count(),
+        "python": platform.python_version(), "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        **({"torch": metadata.version("torch")} if _has_torch() else {}),
+    }  # fmt: skip
+
+
+def _has_torch() -> bool:
+    return importlib.util.find_spec("torch") is not None
+
+
+def _precisions() -> list[str]:
+    if has_bfloat16():
+        return ["float32", "bfloat16"]
+    print("bfloat16: not in this processor's hardware, so it is not measured")
+    return ["float32"]
+
+
+def _groups(config, what, precisions):
+    torch = _has_torch()
+    if not torch:
+        print(f"{what}: PyTorch is not installed, so it is left out")
+    if what == "inference":
+        batches = config.inference_batches
+        return variants.inference_groups(config.models, batches, torch, config.filters)
+    batches = {"pix2pix": config.pix2pix_batches, "autoencoders": config.autoencoder_batches}
+    return variants.training_groups(config.models, batches, precisions, torch, config.filters)
+
+
+def _measure(config, group, rates) -> dict:
+    for precision in rates:  # the best so far: other work on the machine only slows it
+        rates[precision] = max(rates[precision], rounds.ask_once(product=precision))
+        rate = rates[precision] / 1e9
+        print(f"matrix product of 4096 x 4096, {precision}: {rate:.0f} GFLOP/s", flush=True)
+    return report.record(group.title, rounds.measure(group, config.rounds, config.seconds), rates)

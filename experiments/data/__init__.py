@@ -1,0 +1,1 @@
+"""What a command trains on, and what became of each file."""

@@ -1,0 +1,132 @@
+"""The runs that the page is made of: which there are, and how to train those that are missing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from experiments.launch.cli import DONE
+from tf_gen.errors import UserError
+from tf_gen.training.callbacks import read_csv
+
+RUNS = {  # name -> (command, its options); in the order in which they are trained
+    "vae_anime": ("vae_anime", ()),
+    "vae_cartoon": ("vae_cartoon", ()),
+    "cvae_faces": ("cvae_faces", ()),
+    "vq_vae_faces": ("vq_vae_faces", ()),
+    "aerial_to_map": ("pix2pix_maps", ("--direction", "aerial_to_map")),
+    "map_to_aerial": ("pix2pix_maps", ("--direction", "map_to_aerial")),
+}
+SYNTHETIC_MAPS_EPOCHS = 2
+
+
+class Run:
+    """A run folder, or its record: what of it can be read. Missing parts are empty."""
+
+    def __init__(self, name: str, folder: Path):
+        self.name, self.folder = name, folder
+        self.config, self.metrics, self.evaluation = (
+            _read_json(folder / f"{part}.json") for part in ("config", "metrics", "evaluation_val")
+        )
+        self.epochs = read_csv(folder / "logs" / "epochs.csv")
+        if self.finished:
+            self._check()
+
+    def _check(self):
+        if not {"experiment", "identity", "settings", "versions"} <= set(self.config):
+            raise UserError(f"{self.folder / 'config.json'}: no run's")
+        command, options = RUNS[self.name]
+        found = self.config["experiment"], self.options.get("direction")
+        if found != (command, options[1] if options else None):
+            told = " ".join(str(part) for part in found if part)
+            raise UserError(f"{self.folder}: a run of {told}, not of {self.name}; move it away")
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its end."""
+        return bool(self.metrics and self.config)
+
+    @property
+    def options(self) -> dict:
+        """All that it was started with."""
+        return {**self.config["identity"], **self.config["settings"]}
+
+    @property
+    def done(self) -> str:
+        """Epochs, and of how many if it was cut short."""
+        asked = self.options["epochs"] + self.options.get("decay_epochs", 0)
+        epochs = self.metrics["epochs"]
+        return f"{epochs:.3g}" + (f" of {asked}" if epochs < asked else "")
+
+    def figure(self, key: str):
+        """A measured value, the evaluation's before the training's own; None if there is none."""
+        value = self.evaluation.get(key)
+        return self.metrics.get(key) if value is None else value
+
+    def picture(self, stem: str) -> Path | None:
+        """A PNG (or, in a record, JPEG) of its figures; None if it has none."""
+        paths = (self.folder / "figures" / f"{stem}.{ending}" for ending in ("png", "jpg"))
+        return next((path for path in paths if path.exists()), None)
+
+
+def read_runs(folder: Path) -> dict[str, Run]:
+    """All that the page wants, finished or not. Raises: UserError if there is no such folder."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder")
+    return {name: Run(name, folder / name) for name in RUNS}
+
+
+def complete(config) -> int:
+    """Train and measure what is missing, one process each; returns the first exit code but 0."""
+    for name, (command, own) in RUNS.items():
+        folder = config.runs / name
+        if not Run(name, folder).finished:
+            print(f"=== {name}: training", flush=True)
+            options = [*own, *_training_options(config, command), "--run-dir", folder]
+            if command == "vq_vae_faces" and (config.runs / "vae_anime" / "saved_model").is_dir():
+                options += ["--vae-run", config.runs / "vae_anime"]
+            if code := _start(command, options):
+                return code
+        wanted = "val_fid" if config.inception_weights else "experiment"
+        if wanted not in Run(name, folder).evaluation and (folder / "saved_model").is_dir():
+            print(f"=== {name}: measuring", flush=True)
+            if code := _start("evaluate", _evaluation_options(config, name, folder)):
+                return code
+    return DONE
+
+
+def _training_options(config, command):
+    options = ["--data", config.data]
+    if config.data_dir:
+        options += ["--data-dir", config.data_dir]
+    if config.max_steps:
+        options += ["--max-steps", config.max_steps]
+    if command == "pix2pix_maps":
+        epochs = config.maps_epochs or (SYNTHETIC_MAPS_EPOCHS if config.data == "synthetic" else 10)
+        options += ["--epochs", epochs, "--filters", config.filters]
+        options += ["--image-size", config.image_size]
+    return options
+
+
+def _evaluation_options(config, name, folder):
+    options = ["--run-dir", folder]
+    if config.inception_weights:
+        options += ["--inception-weights", config.inception_weights]
+    reader = config.runs / "aerial_to_map"
+    if name == "map_to_aerial" and (reader / "saved_model").is_dir():
+        options += ["--reader", reader]
+    return options
+
+
+def _start(command, options) -> int:
+    line = [sys.executable, "-m", f"experiments.{command}", *map(str, options)]
+    return subprocess.run(line).returncode
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise UserError(f"{path}: not readable as JSON ({error})") from error

@@ -1,0 +1,1 @@
+"""A run from its configuration to a whole folder, and a finished one measured again."""

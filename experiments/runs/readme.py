@@ -1,0 +1,48 @@
+"""The README.md of a run folder: what it was, what it came to, how to load its model."""
+
+from experiments.launch.markdown import table
+from tf_gen.training.run_dir import RunDir
+
+
+def write_readme(folder: RunDir, title: str, loading: str, about_files: list[str]) -> None:
+    """Write README.md from config.json, metrics.json and the figures that are there.
+
+    Args:
+        loading: Markdown on how to load the model; ``{path}`` stands for the run folder.
+        about_files: lines of Markdown on the files that were read.
+    """
+    config, metrics = folder.read("config.json"), folder.read("metrics.json")
+    fields = {**config["identity"], **config["settings"]}
+    made_with = {name: config.get(name) for name in ("commit", "machine")}
+    figures = sorted((folder / "figures").glob("*.png"))
+    lines = [
+        f"# {title}",
+        "",
+        f"Data: {metrics['data_source']}, {metrics['train_examples']} training and "
+        f"{metrics['val_examples']} validation examples; {metrics['steps']} steps "
+        f"({metrics['epochs']:g} epochs). The figures are of the last step's weights; validation "
+        "images are in [0, 1].",
+        "",
+        *([f"{inline(metrics['data_note'])}.", ""] if "data_note" in metrics else []),
+        *about_files,
+        *table(["figure", "value"], [f for f in metrics.items() if isinstance(f[1], float)], 6),
+        "## The model",
+        "",
+        loading.replace("{path}", str(folder.path)),
+        "## Pictures",
+        "",
+        *[f"![{path.stem}](figures/{path.name})\n" for path in figures],
+        "TensorBoard: `tensorboard --host 127.0.0.1 --logdir logs`",
+        "",
+        "## Configuration",
+        "",
+        *table(["field", "value"], {**fields, **config["versions"], **made_with}.items(), 6),
+    ]
+    text = "\n".join(lines)
+    (folder / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def inline(text: str) -> str:
+    """Any text, such as a file's name, as part of one line that every terminal can show."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+    return shown.replace("`", "'")

@@ -1,0 +1,1 @@
+"""What training one kind of model means: one file a kind, all of the contract in ``task``."""

@@ -1,0 +1,45 @@
+"""How the builders are found: one import registers them, the package alone does not pay for it."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[4]
+
+
+def printed(code):
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_package_does_not_import_tensorflow_datasets():
+    code = "import sys, tf_gen, tf_gen.data; print('tensorflow_datasets' in sys.modules)"
+    assert printed(code).strip() == "False"
+
+
+def test_one_import_registers_all_three():
+    code = (
+        "import tf_gen.data.published.builders, tensorflow_datasets as tfds;"
+        "print(*[tfds.builder_cls(n).name for n in "
+        "('pix2pix_maps', 'cartoonset10k', 'anime_faces')])"
+    )
+    assert printed(code).split() == ["pix2pix_maps", "cartoonset10k", "anime_faces"]
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("apache_beam") is None,
+    reason="the tfds command needs apache_beam (TFDS issue 5463), which the constraints rule out",
+)
+def test_tfds_build_works_on_a_builders_folder(tmp_path):
+    folder = ROOT / "tf_gen" / "data" / "builders" / "pix2pix_maps"
+    command = [
+        Path(sys.executable).parent / "tfds", "build", folder,
+        "--data_dir", tmp_path, "--manual_dir", folder / "dummy_data",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("pix2pix_maps/1.0.0/*train*"))

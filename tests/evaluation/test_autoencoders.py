@@ -1,0 +1,61 @@
+"""An autoencoder's figures, against NumPy and scikit-image."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from skimage.metrics import structural_similarity
+
+from tf_gen.evaluation import autoencoders as evaluation
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (205, 12, 12, 3), np.uint8)
+OUTPUTS = RNG.uniform(0, 1, IMAGES.shape).astype(np.float32)
+
+
+def test_batches_are_joined_and_grey_levels_become_0_to_1():
+    numbers = np.arange(205, dtype=np.int32)
+    images, doubled = evaluation.in_batches(lambda x, n: (x, 2 * n), IMAGES, numbers)
+    np.testing.assert_allclose(images, IMAGES / 255, atol=1e-7)
+    np.testing.assert_array_equal(doubled, 2 * numbers)
+
+
+def test_float_images_pass_as_they_are():
+    np.testing.assert_array_equal(evaluation.in_batches(tf.identity, OUTPUTS), OUTPUTS)
+
+
+def test_errors_are_means_over_images():
+    found = evaluation.reconstruction_errors(IMAGES, OUTPUTS)
+    assert found["mse"] == pytest.approx(np.mean((IMAGES / 255 - OUTPUTS) ** 2), rel=1e-5)
+    ssim = [
+        structural_similarity(
+            a / 255.0, b, channel_axis=2, data_range=1.0, gaussian_weights=True, sigma=1.5,
+            use_sample_covariance=False,
+        )
+        for a, b in zip(IMAGES[:3], OUTPUTS[:3].astype(float), strict=True)
+    ]  # fmt: skip
+    few = evaluation.reconstruction_errors(IMAGES[:3], OUTPUTS[:3])
+    assert few["ssim"] == pytest.approx(np.mean(ssim), abs=0.02)  # borders are treated otherwise
+
+
+def test_images_smaller_than_the_window_have_no_ssim():
+    assert set(evaluation.reconstruction_errors(IMAGES[:, :8, :8], OUTPUTS[:, :8, :8])) == {"mse"}
+
+
+def test_the_mean_image_gets_the_variance_around_the_training_mean():
+    expected = np.mean((IMAGES[:50] / 255 - IMAGES.mean(axis=0) / 255) ** 2)
+    found = evaluation.mean_image_mse(IMAGES[:50], IMAGES)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_kl_by_latent_adds_up_to_the_kl_term():
+    mean, log_var = RNG.normal(size=(2, 30, 4))
+    found = evaluation.kl_by_latent(mean, log_var)
+    terms = 0.5 * (np.exp(log_var) + mean**2 - 1 - log_var)
+    np.testing.assert_allclose(found, terms.mean(axis=0), rtol=1e-5)
+
+
+def test_codes_are_counted_over_the_whole_split():
+    codes = np.array([[0, 0, 1], [1, 3, 3]])
+    assert evaluation.code_counts(codes, 5).tolist() == [2, 2, 0, 2, 0]
+    found = evaluation.code_figures(codes, 5)
+    assert found == {"perplexity": pytest.approx(3.0), "codes_used": pytest.approx(0.6)}

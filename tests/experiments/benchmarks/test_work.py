@@ -1,0 +1,65 @@
+"""The baselines are the same networks, and operations are counted as one does by hand."""
+
+import pytest
+import tensorflow as tf
+
+import tf_gen
+from experiments.benchmarks import plain_keras, work
+
+
+def count(weights):
+    return sum(tf.size(weight).numpy() for weight in weights)
+
+
+def own_pix2pix(filters, size, depth):
+    model = tf_gen.Pix2Pix(
+        tf_gen.UNetGenerator(filters=filters, depth=depth), tf_gen.PatchDiscriminator(filters)
+    )
+    model.build((None, size, size, 3))
+    return model
+
+
+def test_the_plain_networks_have_the_weights_of_ours():
+    model = own_pix2pix(4, 64, 6)
+    generator, discriminator = plain_keras.unet(4, 64), plain_keras.patchgan(4, 64)
+    assert count(generator.trainable_weights) == count(model.generator.trainable_weights)
+    assert count(discriminator.trainable_weights) == count(model.discriminator.trainable_weights)
+    for plain, own in (
+        (plain_keras.VAE(), tf_gen.VAE()),
+        (plain_keras.VAE(classes=2), tf_gen.CVAE()),
+        (plain_keras.VQVAE(), tf_gen.VQVAE()),
+    ):
+        assert count(plain.trainable_weights) == count(own.trainable_weights)
+
+
+def test_the_networks_in_pytorch_have_the_weights_of_ours():
+    pytest.importorskip("torch", reason="PyTorch is no requirement")
+    from experiments.benchmarks import pytorch
+
+    def total(module):
+        return sum(p.numel() for p in module.parameters())
+
+    model = own_pix2pix(4, 64, 6)
+    assert total(pytorch.UNet(4, 64)) == count(model.generator.trainable_weights)
+    # a bias that Keras leaves out before a normalisation is left out there, too
+    assert total(pytorch.patchgan(4)) == count(model.discriminator.trainable_weights)
+    for torch_model, own in (
+        (pytorch.VAE(), tf_gen.VAE()),
+        (pytorch.VAE(2), tf_gen.CVAE()),
+        (pytorch.VQVAE(), tf_gen.VQVAE()),
+    ):
+        assert total(torch_model) == count(own.trainable_weights)
+
+
+def test_operations_are_those_of_convolutions_and_products_and_their_gradients():
+    kernel, matrix = tf.Variable(tf.ones([3, 3, 2, 4])), tf.Variable(tf.ones([8 * 8 * 4, 5]))
+
+    def train_step(images):  # [2, 8, 8, 2]
+        with tf.GradientTape() as tape:
+            x = tf.nn.conv2d(images, kernel, 1, "SAME")
+            loss = tf.reduce_sum(tf.matmul(tf.reshape(x, [2, -1]), matrix) ** 2)
+        return tape.gradient(loss, [kernel, matrix])
+
+    convolution = 2 * (2 * 8 * 8 * 4) * (3 * 3 * 2)  # forwards, and its kernel's gradient
+    product = 2 * 2 * (8 * 8 * 4) * 5  # forwards, and both gradients
+    assert work._operations(train_step, tf.ones([2, 8, 8, 2])) == 2 * convolution + 3 * product

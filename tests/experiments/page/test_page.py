@@ -1,0 +1,242 @@
+"""The comparison page, made of small runs, of records and of nothing."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import types
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from experiments import pix2pix_maps, vae_anime
+from experiments.page import maps
+from experiments.page.claims import JUDGES, NOT_MEASURED, NOT_TESTED, OPEN
+from experiments.page.records import write_record
+from experiments.page.runs import RUNS, Run, read_runs
+from experiments.page.summary import PARTS, REPORT, claims_section
+from experiments.reproduce import Config, run
+from tf_gen.errors import UserError
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def runs(maps, faces, tmp_path_factory):
+    """Two of the six runs, on folders, that is as if on real images."""
+    folder = tmp_path_factory.mktemp("runs")
+    options = {"data": str(maps), "filters": 2, "image_size": 32, "epochs": 4}
+    pix2pix_maps.run(pix2pix_maps.Config(**options, run_dir=folder / "map_to_aerial"))
+    options = {"data": str(faces / "anime"), "image_size": 16, "batch_size": 8, "epochs": 2}
+    vae_anime.run(vae_anime.Config(**options, latent_dim=4, run_dir=folder / "vae_anime"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(runs):
+    assert run(Config(runs=runs, train=False)) == 0
+    return (runs / "reproduction.md").read_text()
+
+
+def test_every_section_figure_and_claim_of_the_report_has_its_place(page):
+    headings = re.findall(r"^## (R\S+)", page, re.MULTILINE)
+    assert headings == ["R1.1", "R1.2", "R1.3", "R2.1", "R2.2"]
+    for number in range(1, 7):
+        assert f"Figure {number}: " in page
+    for part in PARTS:
+        for claim in tomllib.loads((REPORT / f"{part}.toml").read_text())["claims"]:
+            assert claim["id"] in JUDGES and f"| {claim['text']} |" in page
+
+
+def test_each_row_of_the_reports_tables_stands_beside_ours(page):
+    assert "| down 5 | 8, 8, 512 | 4,196,352 | 8, 8, 512 | 4,196,352 |" in page
+    assert "| convolution, no bias | 31, 31, 512 | 2,097,152 | 31, 31, 512 | 2,097,152 |" in page
+    assert "| 15 | 128, 128, 128 | 128, 128, 128 |" in page
+    assert "| reconstruction_weight | 100 | 100 |" in page
+
+
+def test_the_first_lines_answer_whether_it_reproduced_the_report(page):
+    short = page.split("Runs on this page:")[0]
+    assert "**Networks of pix2pix**: 51 of the 51 rows" in short
+    assert re.search(r"of the report's 12: .*\d not tested here", short)
+    assert "**map_to_aerial**, 4 epochs, beside the training targets' mean colour" in short
+    assert "**Beside published results** (FID): not measured yet" in short
+
+
+def test_where_runs_fall_short_of_the_report_is_told(page):
+    deviations = page.split("## Where we deviate")[1].split("## Where the report contradicts")[0]
+    assert "| map_to_aerial | epochs | 10 | 4 |" in deviations
+    assert "| vae_anime | epochs | 10 | 2 |" in deviations
+    assert re.search(r"\| map_to_aerial \| train pairs \| 1,096 \| \d+ \|", deviations)
+
+
+def test_cells_are_the_runs_own_figures(page, runs):
+    metrics = Run("map_to_aerial", runs / "map_to_aerial").metrics
+    row = next(line for line in page.splitlines() if line.startswith("| `translate`"))
+    assert f"| {metrics['val_l1']:.4f} | {metrics['val_psnr']:.2f} |" in row
+    found = Run("vae_anime", runs / "vae_anime").metrics
+    assert f"| vae_anime | {found['val_mse']:.4g} |" in page
+
+
+def test_what_is_missing_says_which_command_would_fill_it(page):
+    line = "`python -m experiments.vae_cartoon --data DATA --run-dir RUNS/vae_cartoon`"
+    assert f"| vae_cartoon | no run yet: {line} |" in page
+    assert "--inception-weights FILE" in page and "122.59" in page and "88.46" in page
+    assert page.count(f"**{NOT_MEASURED}**") >= 3 and page.count(f"**{NOT_TESTED}**") >= 4
+
+
+def test_the_data_and_their_genuineness_are_said(page):
+    assert "a folder of images given by the user (`anime`), not checked against" in page
+    assert str(ROOT) not in page
+    assert "Not run yet: vae_cartoon, cvae_faces, vq_vae_faces, aerial_to_map." in page
+    assert "32 x 32, 2 filters" in page
+
+
+def test_the_html_page_needs_no_other_file(page, runs):
+    html = (runs / "reproduction.html").read_text()
+    sources = re.findall(r'src="([^"]{0,30})', html)
+    assert len(sources) > 6 and all(source.startswith("data:image/") for source in sources)
+    assert "<h2>R2.2 The implementation</h2>" in html and "<td>4,196,352</td>" in html
+    assert not re.search(r"<(script|link)", html)
+
+
+def test_a_record_holds_no_weights_no_path_and_no_original_anime_face(runs, tmp_path):
+    assert run(Config(runs=runs, train=False, records=tmp_path, output=tmp_path / "page")) == 0
+    files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert "vae_anime/figures/generated.jpg" in files
+    assert "map_to_aerial/figures/data_samples.jpg" in files
+    assert "map_to_aerial/figures/validation_epoch_1.jpg" in files
+    assert not files & {f"vae_anime/figures/{x}.jpg" for x in ("data_samples", "reconstructions")}
+    endings = {Path(file).suffix for file in files}
+    assert endings == {".json", ".csv", ".jpg", ".txt", ".md", ".html"}
+    texts = "".join((tmp_path / f).read_text() for f in files if f.endswith((".json", ".csv")))
+    assert (
+        str(runs) not in texts
+        and "/"
+        not in json.loads((tmp_path / "vae_anime" / "config.json").read_text())["settings"]["data"]
+    )
+    assert "left out. It would show original anime faces" in (tmp_path / "page.md").read_text()
+
+
+def test_a_record_serves_as_a_finished_run(runs, tmp_path):
+    for name, one in read_runs(runs).items():
+        if one.finished:
+            write_record(one, tmp_path / name)
+    again = read_runs(tmp_path)
+    assert [name for name in RUNS if again[name].finished] == ["vae_anime", "map_to_aerial"]
+    found = {name: claims_section(read_runs(folder)) for name, folder in
+             (("runs", runs), ("records", tmp_path))}  # fmt: skip
+    assert found["runs"] == found["records"]
+    with Image.open(again["vae_anime"].picture("generated")) as image:
+        assert image.width > 100
+
+
+def test_a_damaged_run_is_named(runs, tmp_path, capsys):
+    (tmp_path / "vae_anime").mkdir()
+    (tmp_path / "vae_anime" / "metrics.json").write_text("{")
+    with pytest.raises(UserError, match="metrics.json: not readable as JSON"):
+        run(Config(runs=tmp_path, train=False))
+
+
+@pytest.mark.parametrize("name", ["map_to_aerial", "vae_anime"])
+def test_a_run_under_anothers_name_is_refused(name, runs, tmp_path):
+    other = {"map_to_aerial": "vae_anime", "vae_anime": "map_to_aerial"}[name]
+    shutil.copytree(runs / other, tmp_path / name)
+    with pytest.raises(UserError, match=f"{name}: a run of .*, not of {name}; move it away"):
+        run(Config(runs=tmp_path, train=False))
+
+
+def test_a_missing_folder_is_told(tmp_path):
+    with pytest.raises(UserError, match="none: no such folder"):
+        run(Config(runs=tmp_path / "none", train=False))
+
+
+@pytest.mark.parametrize("option", ["output", "records", "runs"])
+def test_a_place_that_cannot_be_written_is_told_before_training(option, tmp_path):
+    (tmp_path / "file").write_text("")
+    options = {"runs": tmp_path / "runs"} | {option: tmp_path / "file" / "page"}
+    with pytest.raises(UserError, match=f"--{option} .*file"):
+        run(Config(**options))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "water", "street", "verdict"),
+    [
+        (10, (0.6, 0.7), (0.5, 0.6), "supported"),
+        (1, (0.6, 0.7), (0.5, 0.6), "supported"),
+        (10, (0.3, 0.7), (0.5, 0.6), "in part"),
+        (1, (0.3, 0.7), (0.5, 0.6), OPEN),  # the report's epochs are ten
+        (10, (0.3, 0.7), (0.03, 0.03), "contradicted"),  # a reader that is blind says nothing
+        (2, (0.7, 0.7), (0.03, 0.03), "in part"),  # rivers, but not streets
+        (10, (0.1, 0.1), (0.03, 0.03), NOT_TESTED),
+    ],
+)
+def test_rivers_and_streets_are_judged_by_a_reader_that_knows_them(epochs, water, street, verdict):
+    figures = {
+        f"val_map_iou_{name}{suffix}": value
+        for name, pair in (("water", water), ("street", street))
+        for suffix, value in zip(("", "_real"), pair, strict=True)
+    }
+    run = types.SimpleNamespace(figure=figures.get, metrics={"epochs": epochs})
+    assert JUDGES["rivers_and_streets"]({"map_to_aerial": run})[0] == verdict
+
+
+def short_run(**figures):
+    """Of 1.5 epochs, validated after each and at its end."""
+    return types.SimpleNamespace(
+        name="map_to_aerial",
+        finished=True,
+        done="1.5 of 10",
+        metrics={"epochs": 1.5, "val_examples": 1098},
+        epochs=[{"epoch": k, "val_ssim_report_mode": 0.2} for k in (1, 2)],
+        figure=figures.get,
+    )
+
+
+def test_an_epoch_that_was_cut_short_is_not_taken_for_a_whole_one():
+    run = short_run()
+    verdict, evidence = JUDGES["more_epochs"]({"map_to_aerial": run})
+    assert verdict == OPEN and "whole epochs in the run: 1" in evidence
+    assert [row[0] for row in maps._by_epoch(run)] == ["1", "2 (stopped after 1.5 epochs)"]
+
+
+def test_published_figures_stand_beside_ours_in_the_mode_in_which_they_were_made():
+    fid = {"val_fid": 90.0, "val_fid_report_mode": 95.0, "val_kid_report_mode": 0.1,
+           "val_kid_standard_error_report_mode": 0.01}  # fmt: skip
+    assert maps._own_fid(short_run(**fid)) == [
+        "95.00, KID 0.1000 ± 0.0100; 1,098 images",
+        "90.00; 1,098 images",
+    ]
+
+
+def test_a_claim_on_generated_images_tells_how_much_they_vary():
+    vq_vae = short_run(val_mse=0.008, generated_mse=0.002)
+    vae = short_run(spread=0.2, spread_real=0.4)
+    runs = {"vq_vae_faces": vq_vae, "vae_anime": vae}
+    verdict, evidence = JUDGES["generated_better_than_real"](runs)
+    assert verdict == "supported" and "spread, squared, 0.050 and 0.050." in evidence
+
+
+def test_a_rise_of_a_falling_loss_is_told():
+    run = types.SimpleNamespace(
+        epochs=[{"loss": x, "recon_loss": x} for x in (900.0, 500.0, 700.0, 400.0)]
+    )
+    verdict, evidence = JUDGES["losses_fall"]({"vae_anime": run, "vae_cartoon": run})
+    assert verdict == "supported" and "(a rise in epoch 3: 500 to 700)" in evidence
+
+
+@pytest.mark.slow
+def test_all_runs_are_trained_measured_and_put_on_the_page(tmp_path):
+    line = [sys.executable, "-m", "experiments.reproduce", "--runs", tmp_path, "--max-steps", "2",
+            "--filters", "2", "--image-size", "32"]  # fmt: skip
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path / 'reproduction'}.md and .html: 6 of 6 runs" in done.stdout
+    page = (tmp_path / "reproduction.md").read_text()
+    assert "no run yet" not in page
+    assert page.count("**synthetic**, drawn by the package") >= 6
+    again = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    assert "training" not in again.stdout  # finished runs are taken as they are

@@ -1,0 +1,173 @@
+"""A finished run measured again, from its SavedModel alone."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from experiments.evaluate import NAME, Config, run
+from experiments.launch import cli, cvae_faces, pix2pix_maps, vae_anime, vq_vae_faces
+from tf_gen import metrics
+from tf_gen.metrics import Features
+
+MAPS = {"filters": 2, "image_size": 32, "max_steps": 2, "normalization": "batch"}
+FACES = {"image_size": 16, "batch_size": 8, "max_steps": 3}
+
+
+@pytest.fixture(scope="module")
+def runs(maps, faces, tmp_path_factory):
+    """One run of each kind on small folders."""
+    folder = tmp_path_factory.mktemp("runs")
+    for direction in ("map_to_aerial", "aerial_to_map"):
+        options = {**MAPS, "data": str(maps), "direction": direction}
+        pix2pix_maps.run(pix2pix_maps.Config(**options, run_dir=folder / direction))
+    anime = {**FACES, "data": str(faces / "anime")}
+    vae_anime.run(vae_anime.Config(**anime, latent_dim=4, run_dir=folder / "vae"))
+    both = {**FACES, "data": str(faces), "latent_dim": 4}
+    cvae_faces.run(cvae_faces.Config(**both, run_dir=folder / "cvae"))
+    vq_vae_faces.run(
+        vq_vae_faces.Config(**anime, codes=16, vae_run=folder / "vae", run_dir=folder / "vq")
+    )
+    return folder
+
+
+def read(folder, name="evaluation_val"):
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def evaluated(folder, **options):
+    assert run(Config(run_dir=folder, **options)) == 0
+    return read(options.get("output") or folder, f"evaluation_{options.get('split', 'val')}")
+
+
+def differing(found, before, names, rtol):
+    return {n: (found[n], before[n]) for n in names if not np.isclose(found[n], before[n], rtol)}
+
+
+def test_pix2pixs_figures_are_those_of_the_end_of_its_training(runs):
+    found, before = evaluated(runs / "map_to_aerial"), read(runs / "map_to_aerial", "metrics")
+    trivial = {name for name in before if name.endswith(("_copy", "_mean_colour"))}
+    names = {"val_l1", "val_psnr", "val_ssim", *trivial}
+    assert len(names) == 7 and not differing(found, before, names, 1e-4)
+    noisy = [f"val_{m}_report_mode" for m in ("l1", "psnr")] + ["noise_std"]
+    assert not differing(found, before, noisy, 0.1)  # other noise
+    table = (runs / "map_to_aerial" / "evaluation_val.md").read_text()
+    assert f"| val_l1 | {found['val_l1']:.6g} | {before['val_l1']:.6g} |" in table
+
+
+def test_a_drawn_map_is_read_by_its_colours(runs):
+    found = evaluated(runs / "aerial_to_map")
+    overlaps = [found[name] for name in found if name.startswith("val_map_iou_")]
+    assert found["val_map_iou"] == pytest.approx(np.mean(overlaps)) and len(overlaps) >= 3
+    assert all(0 <= value <= 1 for value in overlaps)
+
+
+def test_a_reader_reads_outputs_and_true_photographs(runs):
+    found = evaluated(runs / "map_to_aerial", reader=runs / "aerial_to_map")
+    for suffix in ("", "_real"):
+        assert 0 <= found[f"val_map_recall_street{suffix}"] <= 1
+    true = evaluated(runs / "aerial_to_map")["val_map_iou"]  # it reads the same photographs
+    assert found["val_map_iou_real"] == pytest.approx(true, abs=0.02)  # 8 bits in between
+
+
+def test_training_pairs_are_measured_as_such(runs):
+    found = evaluated(runs / "map_to_aerial", split="train")
+    assert found["split"] == "train" and "train_l1" in found and "val_l1" not in found
+
+
+def test_a_vaes_figures_are_those_of_the_end_of_its_training(runs):
+    found, before = evaluated(runs / "vae"), read(runs / "vae", "metrics")
+    exact = ("val_mse", "val_ssim", "val_kl_loss", "active_units", "spread", "val_mse_mean_image")
+    assert not differing(found, before, exact, 1e-4)
+    assert not differing(found, before, ("val_loss", "val_recon_loss"), 0.02)  # other noise
+    assert -0.1 < found["mutual_information"] < found["mutual_information_at_most"] + 1e-9
+
+
+def test_a_conditional_vaes_label_is_controlled_again(runs):
+    found, before = evaluated(runs / "cvae"), read(runs / "cvae", "metrics")
+    exact = ("val_mse", "val_kl_loss", "spread_0", "spread_real_1")
+    assert not differing(found, before, exact, 1e-4)
+    assert {"label_control_0", "label_control_1", "classifier_accuracy_1"} < set(found)
+
+
+def test_a_vq_vaes_figures_are_those_of_the_end_of_its_training(runs):
+    found, before = evaluated(runs / "vq"), read(runs / "vq", "metrics")
+    exact = ("val_mse", "val_recon_loss", "val_perplexity", "val_codes_used", "generated_mse")
+    assert not differing(found, before, exact, 1e-4)
+
+
+def test_other_data_are_measured_into_a_folder_of_their_own(runs, faces, tmp_path):
+    found = evaluated(runs / "vae", data=str(faces / "cartoon"), output=tmp_path)
+    assert found["val_mse"] != read(runs / "vae", "metrics")["val_mse"]
+
+
+def test_fid_kid_precision_and_recall_by_a_local_graph(runs, inception_file, tmp_path, capsys):
+    options = {"inception_weights": inception_file, "real_features": tmp_path / "real.npz"}
+    found = evaluated(runs / "vq", split="train", **options)
+    assert "warning: FID of" in capsys.readouterr().out
+    outputs = Features.load(tmp_path / "real.npz")
+    assert outputs.network == "inception-2015-12-05" and outputs.values.shape[1] == 2048
+    assert found["train_fid"] > 0 and 0 <= found["train_precision"] <= 1
+    assert evaluated(runs / "vq", split="train", **options)["train_fid"] == found["train_fid"]
+    assert "features from" in capsys.readouterr().out
+    loaded = metrics.load_inception(inception_file)
+    assert loaded(tf.zeros([1, 8, 8, 3])).shape == (1, 2048)
+
+
+def test_features_of_other_images_are_refused(runs, inception_file, tmp_path, monkeypatch, capsys):
+    name = "inception-2015-12-05"
+    Features(np.zeros((3, 2048)), name, "another").save(tmp_path / "other.npz")
+    code = ends(
+        monkeypatch, "--run-dir", runs / "vq", "--inception-weights", inception_file,
+        "--real-features", tmp_path / "other.npz",
+    )  # fmt: skip
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert code == 2 and "other.npz: of 3 images" in said
+
+
+def ends(monkeypatch, *options):
+    monkeypatch.setattr("sys.argv", [NAME, *map(str, options)])
+    with pytest.raises(SystemExit) as stop:
+        cli.launch(NAME, Config, run)
+    return stop.value.code
+
+
+BAD = {
+    "no run": ((), "no run of a training command"),
+    "data without output": (("--data", "synthetic"), "--output: must be given with --data"),
+    "two networks": (("--keras-inception", "--inception-weights", "x"), "one network at a time"),
+    "features of nothing": (("--real-features", "x.npz"), "features of which network?"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_ends_in_one_line_and_code_2(case, tmp_path, monkeypatch, capsys):
+    options, said = BAD[case]
+    assert ends(monkeypatch, "--run-dir", tmp_path, *options) == 2
+    assert said in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_a_missing_graph_is_told_with_where_it_is_published(runs, monkeypatch, capsys):
+    code = ends(monkeypatch, "--run-dir", runs / "vq", "--inception-weights", "none.pb")
+    said = capsys.readouterr().err
+    assert code == 2 and "none.pb: no such file; it is published at http" in said
+
+
+def test_a_reader_of_the_wrong_kind_is_refused(runs, monkeypatch, capsys):
+    for folder, reader, why in (
+        ("map_to_aerial", "vae", "no pix2pix"),
+        ("aerial_to_map", "map_to_aerial", "only a map_to_aerial run"),
+    ):
+        assert ends(monkeypatch, "--run-dir", runs / folder, "--reader", runs / reader) == 2
+        assert why in capsys.readouterr().err
+
+
+def test_a_vae_that_is_gone_is_said_and_the_rest_measured(runs, tmp_path, capsys):
+    shutil.copytree(runs / "vq", tmp_path / "vq")
+    config = json.loads((tmp_path / "vq" / "config.json").read_text())
+    config["settings"]["vae_run"] = str(tmp_path / "gone")
+    (tmp_path / "vq" / "config.json").write_text(json.dumps(config))
+    found = evaluated(tmp_path / "vq")
+    assert "generated_mse" not in found and "no longer there" in capsys.readouterr().out

@@ -1,0 +1,378 @@
+"""The four commands on faces, run: what they leave, how they go on, what they say of bad input."""
+
+import dataclasses
+import importlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from experiments.launch import cli
+from tf_gen.training.callbacks import read_csv
+
+ROOT = Path(__file__).parents[3]
+NAMES = ("vae_anime", "vae_cartoon", "cvae_faces", "vq_vae_faces")
+SMALL = {"image_size": 16, "batch_size": 8}
+FLAGS = ("--image-size", 16, "--batch-size", 8)
+
+
+def script(name):
+    return importlib.import_module(f"experiments.{name}")
+
+
+def config(name, **options):
+    return script(name).Config(**{**SMALL, **options})
+
+
+def guarded(capsys, name, **options):
+    """(exit code, standard error) of a run in this process."""
+    code = cli._guarded(name, script(name).run, config(name, **options))
+    return code, capsys.readouterr().err
+
+
+def command(name, *options):
+    return [sys.executable, "-m", f"experiments.{name}", *map(str, options)]
+
+
+def source(faces, name):
+    """The folder that a command is given: of one class, or of both."""
+    return str(faces if name == "cvae_faces" else faces / "anime")
+
+
+def metrics(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def checkpoint(folder):
+    """All tensors of the newest checkpoint."""
+    reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(folder / "checkpoints")))
+    names = [n for n in reader.get_variable_to_shape_map() if n.endswith("VARIABLE_VALUE")]
+    return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
+
+
+@pytest.fixture(scope="session")
+def runs(faces, tmp_path_factory):
+    """A finished run of each command on the small folders."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name in NAMES:
+        script(name).run(config(name, data=source(faces, name), run_dir=folder / name, max_steps=4))
+    return folder
+
+
+FILES = (
+    "config.json", "metrics.json", "README.md", "checkpoints/step-4.index",
+    "checkpoints/best.weights.h5", "figures/data_samples.png", "figures/loss_curves.png",
+    "figures/reconstructions.png", "saved_model/saved_model.pb", "logs/steps.csv",
+)  # fmt: skip
+OWN_FILES = {
+    "vae_anime": ("figures/generated.png", "figures/interpolation.png", "figures/kl_by_latent.png",
+        "logs/latents.tsv",),
+    "vae_cartoon": ("figures/generated.png", "logs/projector_config.pbtxt"),
+    "cvae_faces": ("figures/generated.png", "figures/one_latent_each_label.png"),
+    "vq_vae_faces": (
+        "figures/reconstructions_of_generated.png", "figures/code_usage.png",
+        "vae/saved_model/saved_model.pb",
+    ),
+}  # fmt: skip
+FIGURES = {
+    "vae_anime": (
+        "val_loss", "val_recon_loss", "val_kl_loss", "val_mse", "val_ssim", "val_mse_mean_image",
+        "active_units", "spread", "spread_real",
+    ),
+    "vae_cartoon": ("val_loss", "active_units"),
+    "cvae_faces": (
+        "val_kl_loss", "val_mse", "classifier_accuracy_0", "label_control_0", "label_control_1",
+        "spread_0", "spread_1", "spread_real_1",
+    ),
+    "vq_vae_faces": (
+        "val_recon_loss", "val_codebook_loss", "val_commitment_loss", "val_perplexity",
+        "val_codes_used", "val_mse", "generated_mse", "val_ssim", "generated_ssim",
+        "bits_per_image",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_leaves_a_complete_folder(runs, name):
+    folder = runs / name
+    for file in (*FILES, *OWN_FILES[name]):
+        assert (folder / file).stat().st_size > 0, file
+    found, readme = metrics(folder), (folder / "README.md").read_text()
+    assert found["data_source"] == "folder" and found["steps"] == 4
+    for figure in (*FIGURES[name], "train_step_seconds", "images_per_second"):
+        assert np.isfinite(found[figure]), figure
+        assert f"{found[figure]:.6g}" in readme
+    assert str(folder) in readme or name == "vq_vae_faces"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_lines_of_a_runs_readme_load_its_model(runs, name, monkeypatch):
+    monkeypatch.chdir(runs / name)
+    readme = Path("README.md").read_text()
+    (lines,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    found = {"images": np.zeros((2, 16, 16, 3), np.float32)}
+    exec(lines, found)
+    assert callable(found["model"].reconstruct)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_last_validation_figures_are_those_of_metrics_json(runs, name):
+    (*_, last), found = read_csv(runs / name / "logs" / "epochs.csv"), metrics(runs / name)
+    for figure in [key for key in last if key.startswith("val_")]:
+        assert found[figure] == pytest.approx(last[figure], rel=1e-4), figure
+
+
+@pytest.mark.parametrize(
+    ("name", "tags"),
+    [
+        ("vae_anime", {"generated", "reconstructions", "kl_by_latent", "epoch/val_loss"}),
+        ("cvae_faces", {"generated", "reconstructions", "kl_by_latent", "epoch/val_kl_loss"}),
+        ("vq_vae_faces", {"reconstructions", "codes", "perplexity", "epoch/perplexity"}),
+    ],
+)
+def test_tensorboard_gets_pictures_and_histograms_by_epoch(runs, name, tags):
+    events = EventAccumulator(str(runs / name / "logs"), size_guidance={"tensors": 0}).Reload()
+    assert tags | {"loss", "images_per_second", "config"} <= set(events.Tags()["tensors"])
+    assert [event.step for event in events.Tensors("loss")] == [1, 2, 3, 4]
+
+
+def test_the_saved_models_signature_reconstructs_the_validation_images(runs):
+    loaded = tf.saved_model.load(str(runs / "vq_vae_faces" / "saved_model"))
+    assert loaded.encode(np.zeros((1, 16, 16, 3), np.float32)).shape == (1, 4, 4)
+    assert metrics(runs / "vq_vae_faces")["bits_per_image"] == 4 * 4 * 9
+
+
+@pytest.mark.parametrize("name", ["vae_anime", "cvae_faces", "vq_vae_faces"])
+def test_four_steps_equal_two_and_a_fresh_process_and_two(faces, runs, name, tmp_path):
+    data, more = source(faces, name), {}
+    if name == "vq_vae_faces":
+        more = {
+            "codebook": "ema", "codebook_start": "kmeans", "restart_below": 0.5, "codes": 16,
+            "vae_run": runs / "vae_anime",
+        }  # fmt: skip
+    script(name).run(config(name, data=data, run_dir=tmp_path / "straight", max_steps=4, **more))
+    script(name).run(config(name, data=data, run_dir=tmp_path / "broken", max_steps=2, **more))
+    flags = [f for k, v in more.items() for f in (f"--{k.replace('_', '-')}", v)]
+    done = subprocess.run(
+        command(name, "--data", data, "--run-dir", tmp_path / "broken", "--max-steps", 4,
+                *FLAGS, *flags),
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "goes on from step 2 of 4" in done.stdout
+    straight, broken = checkpoint(tmp_path / "straight"), checkpoint(tmp_path / "broken")
+    assert straight.keys() == broken.keys()
+    for key, value in straight.items():
+        np.testing.assert_array_equal(value, broken[key], err_msg=key)
+    assert sum(key.startswith("optimizer") for key in straight) > 20
+    assert [row["step"] for row in read_csv(tmp_path / "broken/logs/steps.csv")] == [1, 2, 3, 4]
+
+
+def test_a_finished_run_says_so_and_more_epochs_go_on(faces, tmp_path, capsys):
+    options = {"data": source(faces, "vae_anime"), "run_dir": tmp_path}
+    for epochs in (1, 1, 2):
+        assert guarded(capsys, "vae_anime", **options, epochs=epochs)[0] == 0
+    assert metrics(tmp_path)["epochs"] == 2
+    code, error = guarded(capsys, "vae_anime", **options, latent_dim=3)
+    assert code == 2 and "latent_dim 128 -> 3" in error
+
+
+def test_a_run_that_is_further_already_is_not_recorded_as_shorter(faces, tmp_path, capsys):
+    options = {"data": source(faces, "vae_anime"), "run_dir": tmp_path}
+    assert guarded(capsys, "vae_anime", **options, max_steps=3)[0] == 0
+    (tmp_path / "metrics.json").unlink()  # as after a stop
+    code, error = guarded(capsys, "vae_anime", **options, max_steps=2)
+    assert code == 2 and "has reached step 3" in error and error.count("\n") == 1
+
+
+def test_a_run_goes_on_with_the_vae_that_it_was_started_with(faces, runs, tmp_path, capsys):
+    options = {"data": source(faces, "vq_vae_faces"), "run_dir": tmp_path}
+    given = {"vae_run": runs / "vae_anime"}
+    assert guarded(capsys, "vq_vae_faces", **options, **given, max_steps=1)[0] == 0
+    code, error = guarded(capsys, "vq_vae_faces", **options, max_steps=2)
+    assert code == 2 and f"give --vae-run {runs / 'vae_anime'}" in error
+    assert guarded(capsys, "vq_vae_faces", **options, **given, max_steps=2)[0] == 0
+
+
+def test_the_vae_that_a_run_trained_itself_stays(faces, tmp_path, capsys):
+    options = {"data": source(faces, "vq_vae_faces"), "run_dir": tmp_path, "vae_epochs": 1}
+    assert guarded(capsys, "vq_vae_faces", **options, max_steps=1)[0] == 0
+    code, error = guarded(capsys, "vq_vae_faces", **{**options, "vae_epochs": 2}, max_steps=2)
+    assert code == 2 and "--vae-epochs 2: the VAE of" in error and error.count("\n") == 1
+    (tmp_path / "vae").rename(tmp_path / "away")
+    code, error = guarded(capsys, "vq_vae_faces", **options, max_steps=2)
+    assert code == 2 and "is no longer in its vae/" in error and error.count("\n") == 1
+    (tmp_path / "away").rename(tmp_path / "vae")
+    assert guarded(capsys, "vq_vae_faces", **options, max_steps=2)[0] == 0
+
+
+def test_odd_names_of_files_and_classes_do_no_harm(faces, tmp_path, capsys):
+    folder = tmp_path / "data"
+    shutil.copytree(faces, folder)
+    (folder / "anime").rename(folder / "a$x_{$")
+    latin = os.fsdecode(b"caf\xe9.png")  # no UTF-8
+    (folder / "cartoon" / "0.png").rename(folder / "cartoon" / latin)
+    options = {"data": str(folder), "run_dir": tmp_path / "run", "max_steps": 1}
+    assert guarded(capsys, "cvae_faces", **options)[0] == 0
+    (folder / "cartoon").rename(folder / os.fsdecode(b"caf\xe9"))
+    code, error = guarded(capsys, "cvae_faces", **{**options, "run_dir": tmp_path / "other"})
+    assert code == 2 and "rename the sub-folder" in error and error.count("\n") == 1
+
+
+def test_a_signal_while_the_vae_trains_names_the_outer_run(faces, tmp_path):
+    process = subprocess.Popen(
+        command("vq_vae_faces", "--data", faces / "anime", "--run-dir", tmp_path,
+                "--vae-epochs", 10000, *FLAGS),
+        cwd=ROOT, stderr=subprocess.PIPE, text=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    log, deadline = tmp_path / "vae" / "logs" / "steps.csv", time.monotonic() + 120
+    while not (log.exists() and log.read_text().count("\n") > 3) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert stderr == f"vq_vae_faces: stopped; the same command with --run-dir {tmp_path} goes on\n"
+
+
+def test_every_choice_trains(faces, runs, tmp_path):
+    anime = source(faces, "vae_anime")
+    for i, (name, options) in enumerate(
+        [
+            ("vae_anime", {"normalization": "none", "kl_warmup_steps": 2, "pool_last": True}),
+            ("vae_cartoon", {"precision": "bfloat16", "kl_weight": 4.0, "latent_dim": 3}),
+            ("vq_vae_faces", {"pool_last": True, "code_dim": 4, "codes": 16,
+                              "vae_run": runs / "vae_anime"}),
+        ]
+    ):  # fmt: skip
+        folder = tmp_path / str(i)
+        script(name).run(config(name, data=anime, run_dir=folder, max_steps=2, **options))
+        assert np.isfinite(metrics(folder)["val_loss"])
+
+
+def test_three_classes_make_three_labels(faces, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(faces, folder)
+    (folder / "dots").mkdir()
+    for i in range(12):
+        Image.new("RGB", (20, 20), (20 * i, 0, 99)).save(folder / "dots" / f"{i}.png")
+    script("cvae_faces").run(
+        config("cvae_faces", data=str(folder), run_dir=tmp_path / "run", max_steps=1)
+    )
+    found = metrics(tmp_path / "run")
+    assert (found["train_examples"], found["val_examples"]) == (33, 3)  # 12 of each
+    assert {"label_control_2", "spread_2"} <= set(found)
+    loaded = tf.saved_model.load(str(tmp_path / "run" / "saved_model"))
+    assert loaded.class_names().numpy().tolist() == [b"anime", b"cartoon", b"dots"]
+
+
+def test_a_rate_far_too_high_ends_with_3_and_keeps_the_checkpoint(faces, tmp_path, capsys):
+    options = {"data": source(faces, "vae_anime"), "run_dir": tmp_path}
+    code, error = guarded(
+        capsys, "vae_anime", **options, learning_rate=1e30, checkpoint_steps=1, max_steps=50
+    )
+    assert code == 3 and "is not finite; training stopped" in error and error.count("\n") == 1
+    assert all(np.isfinite(value).all() for value in checkpoint(tmp_path).values())
+
+
+BAD = {
+    "no folder": ("vae_anime", {"data": "/nowhere"}, "/nowhere: no such folder"),
+    "a set that only a person can fetch": (
+        "vae_anime", {"data": "report", "data_dir": Path("nowhere")}, "splcher/animefacedataset",
+    ),
+    "a size that cannot be halved": ("vae_anime", {"image_size": 18}, "multiple of 4"),
+    "the same of a VQ-VAE": (
+        "vq_vae_faces", {"image_size": 20, "pool_last": True}, "--image-size 20: the encoder",
+    ),
+    "fewer images than a batch": ("vae_anime", {"batch_size": 64}, "--batch-size 64"),
+    "no epoch": ("cvae_faces", {"epochs": 0}, "--epochs 0: must be at least 1"),
+    "no latent": ("vae_anime", {"latent_dim": 0}, "--latent-dim 0: must be at least 1"),
+    "a negative KL weight": ("vae_cartoon", {"kl_weight": -1.0}, "--kl-weight -1.0"),
+    "a crop of nothing": ("vae_cartoon", {"crop": (0.0,)}, "--crop 0.0"),
+    "crops for other classes": ("cvae_faces", {"crop": (1.0, 1.0, 1.0)}, "--crop"),
+    "a crop of drawn faces": ("vae_anime", {"data": "synthetic", "crop": (0.5,)}, "--crop: drawn"),
+    "restarts of all codes": ("vq_vae_faces", {"restart_below": 1.0}, "--restart-below 1: "),
+    "no code": ("vq_vae_faces", {"codes": 0}, "--codes 0: must be at least 1"),
+    "codes of no width": ("vq_vae_faces", {"code_dim": 0}, "--code-dim 0: must be at least 1"),
+    "too many codes to start": (
+        "vq_vae_faces", {"codes": 5000, "codebook_start": "kmeans"}, "--codes 5000: ",
+    ),
+    "a VAE that is not there": (
+        "vq_vae_faces", {"vae_run": Path("/nowhere")}, "--vae-run /nowhere: neither",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_ends_in_one_line_and_exit_code_2(faces, runs, case, tmp_path, capsys):
+    name, options, message = BAD[case]
+    given = {"data": source(faces, name), "run_dir": tmp_path / "run", **options}
+    if name == "vq_vae_faces":
+        given.setdefault("vae_run", runs / "vae_anime")
+    code, error = guarded(capsys, name, **given)
+    assert code == 2 and message in error and error.count("\n") == 1, error
+
+
+def test_one_class_where_two_are_needed_is_refused(faces, tmp_path, capsys):
+    code, error = guarded(
+        capsys, "cvae_faces", data=source(faces, "vae_anime"), run_dir=tmp_path / "run"
+    )
+    assert code == 2 and "two" in error and error.count("\n") == 1, error
+
+
+@pytest.mark.parametrize("run", ["cvae_faces", "vq_vae_faces"])
+def test_a_run_that_is_no_plain_vaes_is_refused(faces, runs, run, tmp_path, capsys):
+    options = {"data": source(faces, "vq_vae_faces"), "run_dir": tmp_path / "run"}
+    code, error = guarded(capsys, "vq_vae_faces", **options, vae_run=runs / run)
+    assert code == 2 and f"--vae-run {runs / run}: " in error and error.count("\n") == 1
+
+
+def test_a_vae_of_another_image_size_is_refused(faces, runs, tmp_path, capsys):
+    options = {"data": source(faces, "vq_vae_faces"), "run_dir": tmp_path / "run"}
+    options |= {"image_size": 24, "vae_run": runs / "vae_anime"}
+    code, error = guarded(capsys, "vq_vae_faces", **options)
+    assert code == 2 and "makes images of 16 x 16, but --image-size is 24" in error
+
+
+def test_damaged_images_are_listed_and_can_be_skipped(faces, tmp_path, capsys):
+    folder = tmp_path / "data"
+    shutil.copytree(faces / "anime", folder)
+    (folder / "2.png").write_bytes((folder / "2.png").read_bytes()[:100])
+    options = {"data": str(folder), "run_dir": tmp_path / "run", "max_steps": 1}
+    code, error = guarded(capsys, "vae_anime", **options)
+    assert code == 2 and "2.png: not a readable image" in error and error.count("\n") == 1
+    assert script("vae_anime").run(config("vae_anime", **options, skip_unreadable=True)) == 0
+    assert "skipped 2.png" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_shows_every_option_with_its_default(name):
+    done = subprocess.run(command(name, "--help"), cwd=ROOT, capture_output=True, text=True)
+    for field in dataclasses.fields(script(name).Config):
+        assert f"--{field.name.replace('_', '-')}" in done.stdout
+    assert done.returncode == 0 and "0.001" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bare_command_finishes_within_four_minutes_and_its_losses_fall(name, tmp_path):
+    began = time.monotonic()
+    done = subprocess.run(
+        command(name, "--run-dir", tmp_path), cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    assert time.monotonic() - began < 240
+    assert metrics(tmp_path)["data_source"] == "synthetic"
+    first, *_, last = read_csv(tmp_path / "logs" / "epochs.csv")
+    for figure in ("loss", "recon_loss", "val_loss", "val_recon_loss"):
+        assert last[figure] < first[figure], figure

@@ -1,0 +1,219 @@
+"""The command, run: what it leaves, how it goes on, and what it says of bad input."""
+
+import dataclasses
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from experiments.launch import cli
+from experiments.pix2pix_maps import NAME, Config, run
+from tf_gen.training.callbacks import read_csv
+
+ROOT = Path(__file__).parents[3]
+SMALL = {"filters": 2, "image_size": 32}
+
+
+def command(*options):
+    return [sys.executable, "-m", "experiments.pix2pix_maps", *map(str, options)]
+
+
+def guarded(capsys, **options):
+    """(exit code, standard error) of a run in this process."""
+    code = cli._guarded(NAME, run, Config(**{**SMALL, **options}))
+    return code, capsys.readouterr().err
+
+
+def checkpoint(folder):
+    """All tensors of the newest checkpoint."""
+    reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(folder / "checkpoints")))
+    names = [n for n in reader.get_variable_to_shape_map() if n.endswith("VARIABLE_VALUE")]
+    return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
+
+
+def test_the_bare_command_on_synthetic_maps_leaves_a_complete_run_folder(tmp_path):
+    folder = tmp_path / "run"
+    done = subprocess.run(
+        command("--run-dir", folder, "--filters", 2, "--image-size", 32, "--max-steps", 2),
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "" and "128 training and 32 validation examples" in done.stdout
+    for name in (
+        "config.json", "metrics.json", "README.md", "checkpoints/step-2.index",
+        "checkpoints/best.weights.h5", "figures/data_samples.png", "figures/loss_curves.png",
+        "figures/validation_last_epoch.png", "figures/generator_summary.txt",
+        "figures/discriminator_summary.txt", "saved_model/saved_model.pb", "logs/steps.csv",
+    ):  # fmt: skip
+        assert (folder / name).stat().st_size > 0, name
+    assert list((folder / "logs").glob("events.out.tfevents.*"))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["data_source"] == "synthetic" and metrics["steps"] == 2
+    for name in (
+        "val_l1", "val_ssim_report_mode", "val_psnr", "val_l1_mean_colour", "val_ssim_copy",
+        "noise_std", "train_step_seconds", "images_per_second",
+    ):  # fmt: skip
+        assert isinstance(metrics[name], float)
+    assert f"{metrics['val_l1']:.6g}" in (folder / "README.md").read_text()
+    assert "54,425,859" not in (folder / "figures/generator_summary.txt").read_text()
+    assert "up_4" in (folder / "figures/generator_summary.txt").read_text()
+
+
+def test_four_steps_equal_two_and_a_fresh_process_and_two(maps, tmp_path):
+    options = {**SMALL, "data": str(maps)}
+    run(Config(**options, run_dir=tmp_path / "straight", max_steps=4))
+    run(Config(**options, run_dir=tmp_path / "broken", max_steps=2))
+    done = subprocess.run(
+        command("--data", maps, "--run-dir", tmp_path / "broken", "--filters", 2,
+                "--image-size", 32, "--max-steps", 4),
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "goes on from step 2 of 4" in done.stdout
+    straight, broken = checkpoint(tmp_path / "straight"), checkpoint(tmp_path / "broken")
+    assert straight.keys() == broken.keys()
+    for name, value in straight.items():
+        np.testing.assert_array_equal(value, broken[name], err_msg=name)
+    assert sum(name.startswith("generator_optimizer") for name in straight) > 20
+    steps = read_csv(tmp_path / "broken" / "logs" / "steps.csv")
+    assert [row["step"] for row in steps] == [1, 2, 3, 4]  # the third begins the second epoch
+    same = read_csv(tmp_path / "straight" / "logs" / "steps.csv")
+    assert [row["l1_loss"] for row in steps] == [row["l1_loss"] for row in same]
+
+
+def test_ctrl_c_writes_a_checkpoint_from_which_the_same_command_goes_on(maps, tmp_path, capsys):
+    options = ["--data", maps, "--run-dir", tmp_path, "--filters", 2, "--image-size", 32]
+    process = subprocess.Popen(
+        command(*options, "--epochs", 10000), cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    log, deadline = tmp_path / "logs" / "steps.csv", time.monotonic() + 120
+    while not (log.exists() and log.read_text().count("\n") > 3) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr == f"pix2pix_maps: stopped; the same command with --run-dir {tmp_path} goes on\n"
+    reached = int(read_csv(log)[-1]["step"])
+    assert f"step-{reached}.index" in [path.name for path in (tmp_path / "checkpoints").iterdir()]
+    code, _ = guarded(capsys, data=str(maps), run_dir=tmp_path, max_steps=reached + 2)
+    assert code == 0 and [row["step"] for row in read_csv(log)] == list(range(1, reached + 3))
+
+
+def test_a_finished_run_says_so_and_more_epochs_go_on(maps, tmp_path, capsys):
+    options = {**SMALL, "data": str(maps), "run_dir": tmp_path}
+    assert run(Config(**options, epochs=1)) == 0
+    capsys.readouterr()
+    assert run(Config(**options, epochs=1)) == 0
+    assert "this run is finished (3 steps)" in capsys.readouterr().out
+    assert run(Config(**options, epochs=1, max_steps=1)) == 0
+    assert json.loads((tmp_path / "config.json").read_text())["settings"]["max_steps"] is None
+    assert run(Config(**options, epochs=1, decay_epochs=1)) == 0
+    assert json.loads((tmp_path / "metrics.json").read_text())["epochs"] == 2
+    assert len(list((tmp_path / "checkpoints").glob("*.index"))) == 1
+
+
+def test_every_choice_trains(maps, tmp_path):
+    for i, options in enumerate(
+        [
+            {"direction": "aerial_to_map", "update": "simultaneous", "precision": "bfloat16"},
+            {"adversarial_loss": "hinge", "reconstruction": "l2", "normalization": "instance"},
+            {"adversarial_loss": "minimax", "decay_epochs": 1, "batch_size": 4},
+        ]
+    ):
+        folder = tmp_path / str(i)
+        assert run(Config(**SMALL, data=str(maps), run_dir=folder, max_steps=2, **options)) == 0
+        assert np.isfinite(json.loads((folder / "metrics.json").read_text())["val_l1"])
+
+
+def test_a_run_starts_from_another_runs_networks(maps, tmp_path, capsys):
+    options = {"data": str(maps), "max_steps": 1, "learning_rate": 1e-12}
+    assert guarded(capsys, **options, run_dir=tmp_path / "a", seed=1)[0] == 0
+    assert guarded(capsys, **options, run_dir=tmp_path / "b", init_from=tmp_path / "a")[0] == 0
+    a, b = checkpoint(tmp_path / "a"), checkpoint(tmp_path / "b")
+    kernel = "generator/0/.ATTRIBUTES/VARIABLE_VALUE"
+    np.testing.assert_allclose(a[kernel], b[kernel], atol=1e-8)
+    code, error = guarded(capsys, **options, run_dir=tmp_path / "c", init_from=tmp_path / "x")
+    assert code == 2 and "x/checkpoints: holds no checkpoint" in error
+    assert not (tmp_path / "c").exists()
+    code, error = guarded(
+        capsys, **options, filters=3, run_dir=tmp_path / "c", init_from=tmp_path / "a"
+    )
+    assert code == 2 and "its generator is another one" in error and error.count("\n") == 1
+
+
+def test_a_loss_that_is_not_finite_ends_with_3_and_keeps_the_checkpoint(maps, tmp_path, capsys):
+    options = {"data": str(maps), "run_dir": tmp_path, "update": "simultaneous"}
+    code, error = guarded(capsys, **options, learning_rate=1e30, checkpoint_steps=1, max_steps=50)
+    assert code == 3 and "is not finite; training stopped" in error and error.count("\n") == 1
+    assert all(np.isfinite(value).all() for value in checkpoint(tmp_path).values())
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_epochs_may_not_change_while_the_learning_rate_falls(maps, tmp_path, capsys):
+    options = {"data": str(maps), "run_dir": tmp_path, "epochs": 1}
+    assert guarded(capsys, **options, decay_epochs=1)[0] == 0
+    code, error = guarded(capsys, **options, decay_epochs=2)
+    assert code == 2 and "--epochs, --decay-epochs: " in error
+
+
+BAD = {
+    "a folder that is not there": ({"data": "/nowhere"}, "/nowhere: no such folder"),
+    "a size that the U-Net can't take": ({"image_size": 100}, "--image-size 100"),
+    "a data folder that is not looked into": ({"data_dir": Path("x")}, "--data-dir: only --data"),
+    "a negative cache": ({"cache_gib": -1.0}, "--cache-gib -1.0"),
+    "no epoch": ({"epochs": 0}, "--epochs 0: must be at least 1"),
+    "a size of 0": ({"image_size": 0}, "--image-size 0"),
+    "a file for a folder": ({"data": __file__}, "is a file, not a folder"),
+    "a rate that is no number": ({"learning_rate": float("nan")}, "--learning-rate nan"),
+    "a learning rate of 0": ({"learning_rate": 0.0}, "--learning-rate 0.0: must be more than 0"),
+    "a negative weight": ({"reconstruction_weight": -1.0}, "--reconstruction-weight -1.0"),
+    "a run folder below a file": ({"run_dir": Path(__file__) / "x"}, "cannot be written"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_ends_in_one_line_and_exit_code_2(case, tmp_path, capsys):
+    options, message = BAD[case]
+    code, error = guarded(capsys, **{"run_dir": tmp_path / "run", **options})
+    assert code == 2 and message in error and error.count("\n") == 1
+
+
+def test_another_identity_is_refused_with_the_fields(maps, tmp_path, capsys):
+    options = {"data": str(maps), "run_dir": tmp_path, "max_steps": 1}
+    assert guarded(capsys, **options)[0] == 0
+    code, error = guarded(capsys, **options, seed=3, batch_size=1)
+    assert code == 2 and "batch_size 2 -> 1, seed 0 -> 3" in error
+
+
+def test_damaged_pairs_are_listed_and_can_be_skipped(maps, tmp_path, capsys):
+    folder = tmp_path / "data"
+    shutil.copytree(maps, folder)
+    damaged = folder / "train" / "2.png"
+    damaged.write_bytes(damaged.read_bytes()[:300])
+    options = {"data": str(folder), "run_dir": tmp_path / "run", "max_steps": 1}
+    code, error = guarded(capsys, **options)
+    assert code == 2 and "train/2.png: not a readable image" in error and error.count("\n") == 1
+    assert run(Config(**SMALL, **options, skip_unreadable=True)) == 0
+    assert "skipped train/2.png" in capsys.readouterr().out
+
+
+def test_a_wrong_option_ends_with_2_and_no_trace():
+    done = subprocess.run(
+        command("--direction", "sideways"), cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "sideways" in done.stderr and "map_to_aerial" in done.stderr
+
+
+def test_help_shows_every_option_with_its_default():
+    done = subprocess.run(command("--help"), cwd=ROOT, capture_output=True, text=True)
+    for field in dataclasses.fields(Config):
+        assert f"--{field.name.replace('_', '-')}" in done.stdout
+    assert done.returncode == 0 and "0.0002" in done.stdout

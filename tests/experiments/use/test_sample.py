@@ -1,0 +1,81 @@
+"""Images drawn from trained models by the command."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from experiments.launch import cli
+from experiments.sample import NAME, Config, run
+from tf_gen import CVAE, VAE
+from tf_gen.export import export_cvae, export_vae
+
+SMALL = {"image_size": 16, "latent_dim": 3, "filters": (4, 4, 8)}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    export_vae(VAE(**SMALL), folder / "vae" / "saved_model")
+    export_cvae(CVAE(2, **SMALL), folder / "cvae" / "saved_model", ["cats", "dogs"])
+    return folder
+
+
+def names(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+
+
+def pixels(path):
+    return np.asarray(Image.open(path))
+
+
+def test_a_vaes_images_are_those_of_its_sample_function(models, tmp_path):
+    assert run(Config(model=models / "vae", output=tmp_path, count=3, seed=5)) == 0
+    loaded = tf.saved_model.load(str(models / "vae" / "saved_model"))
+    expected = np.rint(loaded.sample(3, [5, 0]).numpy() * 255)
+    assert names(tmp_path) == ["0.png", "1.png", "2.png"]
+    for i in range(3):
+        np.testing.assert_array_equal(pixels(tmp_path / f"{i}.png"), expected[i])
+
+
+def test_an_image_does_not_depend_on_how_many_are_drawn(models, tmp_path):
+    for count in (1, 103):
+        run(Config(model=models / "vae", output=tmp_path / str(count), count=count))
+    np.testing.assert_array_equal(pixels(tmp_path / "1/0.png"), pixels(tmp_path / "103/0.png"))
+    drawn = {pixels(path).tobytes() for path in (tmp_path / "103").glob("*.png")}
+    assert len(drawn) == 103  # the second hundred does not repeat the first
+
+
+def test_a_conditional_vae_draws_every_class_or_the_one_asked_for(models, tmp_path):
+    run(Config(model=models / "cvae", output=tmp_path / "all", count=2))
+    assert names(tmp_path / "all") == ["cats/0.png", "cats/1.png", "dogs/0.png", "dogs/1.png"]
+    for label in ("1", "dogs"):
+        run(Config(model=models / "cvae", output=tmp_path / label, count=2, label=label))
+        for i in range(2):
+            np.testing.assert_array_equal(
+                pixels(tmp_path / label / f"{i}.png"), pixels(tmp_path / f"all/dogs/{i}.png")
+            )
+
+
+BAD = {
+    "no model": ("nowhere", {}, "neither a SavedModel nor a finished run"),
+    "an unknown label": ("cvae", {"label": "2"}, "the model's labels are 0 (cats), 1 (dogs)"),
+    "a label of a model without": ("vae", {"label": "0"}, "the model has no classes"),
+    "no image": ("vae", {"count": 0}, "--count 0: must be at least 1"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_ends_in_one_line_and_exit_code_2(models, case, tmp_path, capsys):
+    model, options, message = BAD[case]
+    options = Config(model=models / model, output=tmp_path / "out", **options)
+    assert cli._guarded(NAME, run, options) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_an_output_folder_below_a_file_is_refused(models, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    options = Config(model=models / "vae", output=tmp_path / "file" / "out")
+    assert cli._guarded(NAME, run, options) == 2
+    assert "--output" in capsys.readouterr().err

@@ -1,0 +1,76 @@
+"""Networks whose features FID, KID, precision and recall go by."""
+
+import tarfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+INCEPTION = "inception-2015-12-05"
+KERAS_INCEPTION = "keras-inception-v3"
+PUBLISHED_AT = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
+GRAPH = "classify_image_graph_def.pb"
+IMAGES, POOL = "ExpandDims:0", "pool_3:0"  # the graph's batch of images, and its 2,048 features
+
+
+class Network:
+    """A function of images with a name; see ``tf_gen.metrics.distances``."""
+
+    def __init__(self, name, function):
+        self.name, self._function = name, function
+
+    def __call__(self, images):
+        """float32 [B, H, W, 3], whole numbers in 0 ... 255 -> float32 [B, D]."""
+        return self._function(tf.convert_to_tensor(images))
+
+
+def load_inception(path) -> Network:
+    """The Inception graph of 2015-12-05, which published FID figures use, from a local file.
+
+    Args: path: the published archive (``PUBLISHED_AT``) or ``classify_image_graph_def.pb`` out of
+    it.
+    Returns: a network of 2,048 features; images of any size, which the graph resizes itself.
+    Raises: FileNotFoundError; ValueError if the file is no such graph.
+    """
+    graph = tf.compat.v1.GraphDef()
+    try:
+        graph.ParseFromString(_graph_bytes(Path(path)))
+
+        def imported(images):
+            (pool,) = tf.graph_util.import_graph_def(
+                graph, input_map={IMAGES: images}, return_elements=[POOL], name=""
+            )
+            return tf.reshape(pool, [tf.shape(images)[0], -1])
+
+        function = tf.compat.v1.wrap_function(
+            imported, [tf.TensorSpec([None, None, None, 3], tf.float32)]
+        )
+    except (DecodeError, ValueError, KeyError, tarfile.TarError, tf.errors.OpError) as error:
+        raise ValueError(
+            f"{path}: not the Inception graph of 2015-12-05 ({type(error).__name__}); it is "
+            f"{GRAPH} of {PUBLISHED_AT}"
+        ) from error
+    return Network(INCEPTION, function)
+
+
+def _graph_bytes(path: Path) -> bytes:
+    if not tarfile.is_tarfile(path):
+        return path.read_bytes()
+    with tarfile.open(path) as archive:  # one member is read; nothing is unpacked
+        return archive.extractfile(GRAPH).read()
+
+
+def keras_inception(weights="imagenet") -> Network:
+    """Keras Applications' InceptionV3, average pooled: 2,048 features, but *not* those of published
+    FID figures.
+
+    Args: weights: a file, None (random), or "imagenet", which Keras fetches (88 MB) if need be.
+    """
+    model = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=weights)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
+    def function(images):
+        return model(tf.image.resize(images, (299, 299)) / 127.5 - 1.0, training=False)
+
+    return Network(KERAS_INCEPTION, function)
