@@ -1,9 +1,19 @@
-"""One conditional VAE for anime and cartoon faces: the label chooses (the report, R1.2)."""
+"""One conditional VAE for anime and cartoon faces: the label chooses (the report, R1.2; Sohn et al.
+2015).
+
+    python -m experiments.cvae_faces                  on faces that the package draws
+    python -m experiments.cvae_faces --data FOLDER    on your own, a sub-folder for each class
+
+On drawn faces up to 5 minutes on two cores with AVX-512. Expect of 4,000 real faces of each kind,
+as in docs/runs/cvae_faces: val_mse 0.0108, val_ssim 0.622, label_control_0 1.00, label_control_1
+1.00, in 3 minutes of training on two cores with AVX2 alone.
+"""
 
 import dataclasses
 
 from experiments.launch.cli import launch
-from experiments.launch.options import VaeOptions
+from experiments.launch.options import may_change
+from experiments.tasks.options import VaeOptions
 
 NAME = "cvae_faces"
 
@@ -12,7 +22,7 @@ NAME = "cvae_faces"
 class Config(VaeOptions):
     """Every option; "report" or "ours" says where a default comes from."""
 
-    data: str = "synthetic"
+    data: str = may_change("synthetic")
     """synthetic (faces of two styles, drawn by the package), report (the published anime and
     cartoon faces, a crop of 1 0.75 unless another is given), or a folder with a sub-folder of
     images for each class, any number of them: labels are their order by name (so anime is 0 and
@@ -20,7 +30,7 @@ class Config(VaeOptions):
     crop: tuple[float, ...] = (1.0,)
     """Share of width and height that is kept of images that are read, from the centre: one for
     all, or one for each class."""
-    epochs: int = 5
+    epochs: int = may_change(5)
     """Times that each image is shown (report)."""
 
 
@@ -29,8 +39,8 @@ def run(config: Config) -> int:
     config.check()
     if config.data == "report" and config.crop == Config.crop:
         config = dataclasses.replace(config, crop=(1.0, 0.75))  # the Cartoon Set's wide margin
-    from experiments.runs.train_run import train_run
-    from experiments.tasks.cvae import CvaeTask  # imports TensorFlow
+    from experiments.runs.train_run import train_run  # imports TensorFlow
+    from experiments.tasks.cvae import CvaeTask
 
     return train_run(NAME, config, CvaeTask)
 

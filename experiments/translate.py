@@ -1,17 +1,17 @@
-"""Translate images that have no target with a trained pix2pix."""
+"""Translate images that have no target with a trained pix2pix.
+
+    python -m experiments.translate --model RUN --input FOLDER --output FOLDER
+
+The PNG files lie under the names that the input has. What cannot be read is left out and named; the
+exit code is then 4.
+"""
 
 import dataclasses
-import sys
-from collections import Counter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
-from experiments.launch.cli import DONE, PARTLY, check_range, launch
-from experiments.launch.output import make_writable, write_png
-from experiments.launch.progress import Progress
-from experiments.launch.saved_models import load_saved_model
+from experiments.launch.cli import launch
+from experiments.launch.options import check_range
 
 NAME = "translate"
 
@@ -35,126 +35,16 @@ class Config:
     image i is that of the seed [N, i]. Default: deterministic, with fixed statistics."""
 
     def check(self) -> None:
-        """Raise UserError for a number out of range."""
-        if self.noise_seed is not None:
-            check_range("noise-seed", self.noise_seed, 0, 2**31 - 1)
+        """Raise UsageError for a number out of range."""
+        check_range(0, 2**31 - 1, noise_seed=self.noise_seed)
 
 
 def run(config: Config) -> int:
-    """Translate image after image; returns the exit code, PARTLY if some could not be."""
+    """Translate image after image; returns the exit code."""
     config.check()
-    import tensorflow as tf
+    from experiments.use.translate import translate_images  # imports TensorFlow
 
-    from tf_gen.data.reading import decode
-    from tf_gen.data.sources import Unreadable, read_bytes
-
-    root, names = find_images(config.input, config.output)
-    targets = output_files(config.output, root, names)
-    translate = load_translator(config)
-    make_writable(config.output)
-    bad = []
-    with Progress(len(names)) as progress:
-        for index, (name, target) in enumerate(zip(names, targets, strict=True)):
-            try:
-                image = decode(read_bytes(root / name, name), name)
-                write_png(target, translate(image, index))
-            except Unreadable as error:
-                bad.append(str(error))
-            except (MemoryError, tf.errors.ResourceExhaustedError):
-                bad.append(f"{name}: too large for the memory")
-            progress.step()
-    print(f"{config.output}: {len(names) - len(bad)} of {len(names)} images translated")
-    for reason in bad:
-        print(f"{NAME}: left out: {reason}", file=sys.stderr)
-    return PARTLY if bad else DONE
-
-
-def find_images(source: Path, output: Path) -> tuple[Path, list[str]]:
-    """(A folder, the images' paths below it, in a fixed order.) What lies in output is not seen:
-    it may be a folder within the source, and the command be given again."""
-    from tf_gen.data.sources import KINDS, Folder
-    from tf_gen.errors import UserError
-
-    root = source.parent if source.is_file() else source
-    if not root.is_dir():
-        raise UserError(f"--input {source}: no such file or folder")
-    if root.resolve() == output.resolve():
-        raise UserError(f"--output {output}: the input's own folder; give another")
-    if source.is_file():
-        return root, [source.name]
-    names = Folder(root, leave_out=output).names
-    if not names:
-        raise UserError(f"--input {source}: no images ({KINDS}) in it")
-    return root, names
-
-
-def output_files(output: Path, root: Path, names: list[str]) -> list[Path]:
-    """The file to write for each name. Raises: UserError if one of them is an input."""
-    from tf_gen.errors import UserError
-
-    targets = [output / name for name in png_names(names)]
-    inputs = {(root / name).resolve() for name in names}
-    if lost := inputs & {target.resolve() for target in targets}:
-        raise UserError(f"--output {output}: {min(lost)} would be overwritten; give another folder")
-    return targets
-
-
-def png_names(names: list[str]) -> list[str]:
-    """a.jpg -> a.png; where two would get one name, in capitals or not, both keep their whole own:
-    a.jpg.png."""
-    whole = set()
-    while True:
-        wanted = [
-            f"{name}.png" if name in whole else PurePosixPath(name).with_suffix(".png").as_posix()
-            for name in names
-        ]
-        count = Counter(name.casefold() for name in wanted)
-        clashing = {n for n, w in zip(names, wanted, strict=True) if count[w.casefold()] > 1}
-        if clashing <= whole:
-            return wanted
-        whole |= clashing
-
-
-def load_translator(config: Config):
-    """A function (image uint8 [H, W, 3], its index) -> uint8 [H, W, 3]."""
-    import tensorflow as tf
-
-    from tf_gen.data.reading import resize
-    from tf_gen.errors import UserError
-
-    function = "translate" if config.noise_seed is None else "translate_noisy"
-    model = load_saved_model("model", config.model, "pix2pix", ["sizes", function])
-    size, multiple = (int(side) for side in model.sizes())
-
-    def apply(image, index):
-        images = tf.constant(image[None] / np.float32(255))  # [1, H, W, 3] in [0, 1]
-        if config.noise_seed is None:
-            return model.translate(images)[0].numpy()
-        return model.translate_noisy(images, tf.constant([config.noise_seed, index]))[0].numpy()
-
-    def translate(image, index):
-        height, width = image.shape[:2]
-        resizes = config.sizing == "resize"
-        output = apply(resize(image, size, size) if resizes else pad(image, multiple), index)
-        if not np.isfinite(output).all():
-            raise UserError(f"--model {config.model}: makes values that are not finite")
-        output = np.rint(output * 255).astype(np.uint8)
-        return resize(output, height, width) if resizes else output[:height, :width]
-
-    blank = np.zeros((multiple, multiple, 3), np.uint8)
-    try:
-        takes_rgb = apply(blank, 0).shape == blank.shape
-    except (TypeError, ValueError):  # no function of the model has this signature
-        takes_rgb = False
-    if not takes_rgb:
-        raise UserError(f"--model {config.model}: not a model from RGB to RGB images")
-    return translate
-
-
-def pad(image: np.ndarray, multiple: int) -> np.ndarray:
-    """Reflect at right and bottom, again and again if need be, to multiples of multiple."""
-    height, width = image.shape[:2]
-    return np.pad(image, ((0, -height % multiple), (0, -width % multiple), (0, 0)), "reflect")
+    return translate_images(config)
 
 
 if __name__ == "__main__":

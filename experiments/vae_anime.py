@@ -1,9 +1,18 @@
-"""A VAE on anime faces (the report, R1.1, figures 1 to 3)."""
+"""A VAE on anime faces (the report, R1.1, figures 1 to 3; Kingma and Welling 2014).
+
+    python -m experiments.vae_anime                  on faces that the package draws
+    python -m experiments.vae_anime --data FOLDER    on your own images
+
+On drawn faces 2 minutes on two cores with AVX-512. Expect of 8,000 real anime faces, as in
+docs/runs/vae_anime: val_mse 0.0130, val_ssim 0.513, val_loss 6497, active_units 128, in 9 minutes
+of training on two cores with AVX2 alone.
+"""
 
 import dataclasses
+import functools
 
 from experiments.launch.cli import launch
-from experiments.launch.options import VaeOptions
+from experiments.tasks.options import VaeOptions
 
 NAME = "vae_anime"
 
@@ -19,7 +28,7 @@ def run(config: Config) -> int:
     from experiments.runs.train_run import train_run  # imports TensorFlow
     from experiments.tasks.vae import VaeTask
 
-    return train_run(NAME, config, lambda config: VaeTask(config, "anime"))
+    return train_run(NAME, config, functools.partial(VaeTask, style="anime"))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,19 @@
-"""A VAE on cartoon faces (the report, R1.1, figures 4 to 6)."""
+"""A VAE on cartoon faces (the report, R1.1, figures 4 to 6; Kingma and Welling 2014).
+
+    python -m experiments.vae_cartoon                  on faces that the package draws
+    python -m experiments.vae_cartoon --data report    on Google's Cartoon Set
+    python -m experiments.vae_cartoon --data FOLDER    on your own images
+
+On drawn faces 2 minutes on two cores with AVX-512. Expect of 4,000 faces of the Cartoon Set, as in
+docs/runs/vae_cartoon: val_mse 0.0033, val_ssim 0.838, val_loss 3175, active_units 128, in 3 minutes
+of training on two cores with AVX2 alone.
+"""
 
 import dataclasses
+import functools
 
 from experiments.launch.cli import launch
-from experiments.launch.options import VaeOptions
+from experiments.tasks.options import VaeOptions
 
 NAME = "vae_cartoon"
 
@@ -23,7 +33,7 @@ def run(config: Config) -> int:
     from experiments.runs.train_run import train_run  # imports TensorFlow
     from experiments.tasks.vae import VaeTask
 
-    return train_run(NAME, config, lambda config: VaeTask(config, "cartoon"))
+    return train_run(NAME, config, functools.partial(VaeTask, style="cartoon"))
 
 
 if __name__ == "__main__":

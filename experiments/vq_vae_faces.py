@@ -1,47 +1,30 @@
-"""A VQ-VAE on faces, and on what a VAE generates (the report, R1.3)."""
+"""A VQ-VAE on faces, and on what a VAE generates (the report, R1.3; van den Oord et al. 2017).
+
+    python -m experiments.vae_anime --run-dir runs/vae
+    python -m experiments.vq_vae_faces --vae-run runs/vae
+    python -m experiments.vq_vae_faces --codebook ema --codebook-start kmeans --restart-below 1
+
+With a finished run of vae_anime the report's figure of generated faces, reconstructed, is drawn.
+The last line uses the whole codebook. On drawn faces up to 5 minutes on two cores with AVX-512.
+Expect of 8,000 real anime faces, as in docs/runs/vq_vae_faces: val_mse 0.0072, val_ssim 0.695,
+val_perplexity 90.3, generated_mse 0.0021, in 5 minutes of training on two cores with AVX2 alone.
+"""
 
 import dataclasses
-from pathlib import Path
-from typing import Literal
 
-from experiments.launch.cli import check_range, launch
-from experiments.launch.options import FaceOptions
+from experiments.launch.cli import launch
+from experiments.launch.options import may_change
+from experiments.tasks.options import VqVaeOptions
 
 NAME = "vq_vae_faces"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(FaceOptions):
+class Config(VqVaeOptions):
     """Every option; "report" or "ours" says where a default comes from."""
 
-    epochs: int = 10
+    epochs: int = may_change(10)
     """Times that each image is shown (ours: as for the VAE)."""
-    codes: int = 512
-    """Size of the codebook (ours)."""
-    code_dim: int | None = None
-    """Width of its vectors; default: as many as the encoder's output has channels (report), else
-    a 1 x 1 convolution comes between."""
-    commitment_weight: float = 0.25
-    """Weight of the commitment loss, beta (ours: the paper's)."""
-    codebook: Literal["gradient", "ema"] = "gradient"
-    """How the codebook learns: by its loss (report) or by moving averages."""
-    codebook_start: Literal["uniform", "kmeans"] = "uniform"
-    """How it starts: uniform (report) or by k-means on the first images."""
-    restart_below: float = 0.0
-    """A code that gets fewer vectors of a batch than this, on average, is set to one of them
-    (report: never)."""
-    vae_run: Path | None = None
-    """A finished run of vae_anime or vae_cartoon whose generated images are reconstructed as
-    well. Default: a VAE is trained first, on the same data, in the run folder's vae/."""
-    vae_epochs: int = 10
-    """Epochs of that VAE (report); what is not said here it takes from vae_anime's defaults."""
-
-    def check(self) -> None:
-        super().check()
-        for field in ("codes", "vae_epochs", *(["code_dim"] if self.code_dim is not None else [])):
-            check_range(field.replace("_", "-"), getattr(self, field), 1)
-        check_range("commitment-weight", self.commitment_weight, 0.0)
-        check_range("restart-below", self.restart_below, 0.0)
 
 
 def run(config: Config) -> int:

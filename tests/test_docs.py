@@ -22,6 +22,7 @@ import tyro
 
 from tf_gen import VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.export import export_pix2pix, export_vae, export_vq_vae
+from tf_gen.training.run_dir import save_model
 
 matplotlib.use("Agg")
 ROOT = Path(__file__).parents[1]
@@ -78,6 +79,7 @@ def models(tmp_path_factory):
         export_pix2pix(generator, folder / "runs" / run / "saved_model", SIZE)
     vae = VAE(image_size=16, latent_dim=3, filters=(4, 4, 8))
     export_vae(vae, folder / "runs" / "vae" / "saved_model")
+    save_model(vae, folder / "runs" / "vae" / "model.keras")
     vq_vae = VQVAE(codes=8, filters=(4, 4, 8))
     vq_vae(np.zeros((1, 16, 16, 3), np.float32))
     export_vq_vae(vq_vae, folder / "runs" / "vq_vae" / "saved_model")
@@ -157,6 +159,9 @@ def test_a_loaded_model_is_a_layer_of_a_keras_model(used):
 def test_the_autoencoders_lines_give_what_they_say(used):
     assert used["faces"].shape == (8, 16, 16, 3) and used["halfway"].shape == (1, 16, 16, 3)
     assert used["codes"].dtype == tf.int32 and used["again"].shape == (8, 16, 16, 3)
+    np.testing.assert_allclose(
+        used["between"][0, 0], used["vae"].reconstruct(used["faces"])[0], atol=1e-5
+    )
 
 
 def test_the_converted_model_gives_the_same_images(used):

@@ -42,6 +42,25 @@ def test_the_generator_loss_equals_its_formula(kind):
 
 
 @pytest.mark.parametrize("kind", losses.ADVERSARIAL)
+def test_logits_of_several_discriminators_give_the_sum_of_their_losses(kind):
+    def nest(logits):
+        return {"fine": logits, "coarse": [logits[:, :2] * 2, logits[:1, 1:] + 1]}
+
+    def total(term, *nests):
+        flat = zip(*map(tf.nest.flatten, nests), strict=True)
+        return np.sum([term(*logits) for logits in flat], axis=0)
+
+    real, fake = nest(REAL), nest(FAKE)
+    np.testing.assert_allclose(
+        losses.discriminator_terms(kind, real, fake),
+        total(DISCRIMINATOR[kind], real, fake), rtol=1e-5,
+    )  # fmt: skip
+    np.testing.assert_allclose(
+        losses.generator_term(kind, fake), total(GENERATOR[kind], fake), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("kind", losses.ADVERSARIAL)
 def test_large_logits_give_finite_losses(kind):
     huge = np.array([-1e4, 1e4], np.float32)
     assert np.isfinite(losses.discriminator_terms(kind, huge, huge)).all()

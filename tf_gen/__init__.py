@@ -1,6 +1,7 @@
 """tf_gen: generative image models in Keras 3 on TensorFlow."""
 
 from tf_gen import data, export, layers, losses, metrics
+from tf_gen.loading import load
 from tf_gen.models import CVAE, VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
 
 __version__ = "0.1.0"
@@ -15,6 +16,7 @@ __all__ = [
     "data",
     "export",
     "layers",
+    "load",
     "losses",
     "metrics",
 ]

@@ -1,4 +1,4 @@
-"""What a script turns into an exit code instead of a stack trace."""
+"""What a script turns into an exit code instead of a stack trace; checks of arguments."""
 
 
 class UserError(ValueError):
@@ -15,3 +15,9 @@ class WorkerLostError(RuntimeError):
 
 class Interrupted(BaseException):
     """A signal asked for the end of training while a validation was under way."""
+
+
+def check_choice(name, value, choices):
+    """Raises: ValueError if the value is none of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} {value!r} is not one of {', '.join(map(str, choices))}")

@@ -2,9 +2,12 @@
 
 Adversarial losses take logits (what a discriminator returns) of any shape and average over
 all of them: batch, patches and channels alike. ``sigmoid(logits)`` is the D of the formulas.
+Several discriminators' logits, in any nest, give the sum of each one's (Wang et al. 2018, eq. 3).
 """
 
 import tensorflow as tf
+
+from tf_gen.errors import check_choice
 
 ADVERSARIAL = ("minimax", "non_saturating", "least_squares", "hinge")
 RECONSTRUCTION = ("l1", "l2")
@@ -20,14 +23,14 @@ def discriminator_terms(kind: str, real_logits, fake_logits):
 
     Returns: (real term, fake term). Raises: ValueError for an unknown kind.
     """
-    real, fake = _float32(real_logits), _float32(fake_logits)
-    if kind in ("minimax", "non_saturating"):
-        return _mean(tf.nn.softplus(-real)), _mean(tf.nn.softplus(fake))
+    check_choice("adversarial_loss", kind, ADVERSARIAL)
     if kind == "least_squares":
-        return _mean(tf.square(real - 1.0)) / 2.0, _mean(tf.square(fake)) / 2.0
-    if kind == "hinge":
-        return _mean(tf.nn.relu(1.0 - real)), _mean(tf.nn.relu(1.0 + fake))
-    raise ValueError(f"adversarial loss {kind!r} is not one of {', '.join(ADVERSARIAL)}")
+        of_real, of_fake = lambda x: tf.square(x - 1.0) / 2.0, lambda x: tf.square(x) / 2.0
+    elif kind == "hinge":
+        of_real, of_fake = lambda x: tf.nn.relu(1.0 - x), lambda x: tf.nn.relu(1.0 + x)
+    else:
+        of_real, of_fake = lambda x: tf.nn.softplus(-x), tf.nn.softplus
+    return _total(of_real, real_logits), _total(of_fake, fake_logits)
 
 
 def generator_term(kind: str, fake_logits):
@@ -39,16 +42,14 @@ def generator_term(kind: str, fake_logits):
 
     Raises: ValueError for an unknown kind.
     """
-    fake = _float32(fake_logits)
-    if kind == "minimax":
-        return -_mean(tf.nn.softplus(fake))
-    if kind == "non_saturating":
-        return _mean(tf.nn.softplus(-fake))
-    if kind == "least_squares":
-        return _mean(tf.square(fake - 1.0)) / 2.0
-    if kind == "hinge":
-        return -_mean(fake)
-    raise ValueError(f"adversarial loss {kind!r} is not one of {', '.join(ADVERSARIAL)}")
+    check_choice("adversarial_loss", kind, ADVERSARIAL)
+    term = {
+        "minimax": lambda x: -tf.nn.softplus(x),
+        "non_saturating": lambda x: tf.nn.softplus(-x),
+        "least_squares": lambda x: tf.square(x - 1.0) / 2.0,
+        "hinge": lambda x: -x,
+    }[kind]
+    return _total(term, fake_logits)
 
 
 def reconstruction(kind: str, targets, outputs):
@@ -57,12 +58,9 @@ def reconstruction(kind: str, targets, outputs):
     Both tensors have one shape and, in pix2pix, lie in [-1, 1].
     Raises: ValueError for an unknown kind.
     """
+    check_choice("reconstruction", kind, RECONSTRUCTION)
     difference = _float32(targets) - _float32(outputs)
-    if kind == "l1":
-        return _mean(tf.abs(difference))
-    if kind == "l2":
-        return _mean(tf.square(difference))
-    raise ValueError(f"reconstruction loss {kind!r} is not one of {', '.join(RECONSTRUCTION)}")
+    return tf.reduce_mean(tf.abs(difference) if kind == "l1" else tf.square(difference))
 
 
 def binary_cross_entropy(images, logits):
@@ -91,5 +89,6 @@ def _float32(x):
     return tf.cast(x, tf.float32)
 
 
-def _mean(x):
-    return tf.reduce_mean(x)
+def _total(term, logits):
+    """The sum over a nest's tensors of each one's mean term."""
+    return tf.add_n([tf.reduce_mean(term(_float32(one))) for one in tf.nest.flatten(logits)])

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from experiments.benchmarks import report, rounds, tables, variants
 from experiments.benchmarks.pipeline import measure_pipeline
-from experiments.runs.train_run import has_bfloat16
+from experiments.launch.precision import has_bfloat16
 from tf_gen.training.provenance import commit, processor
 
 

@@ -13,13 +13,13 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from experiments.benchmarks import charts
 from experiments.benchmarks.worker import peak_bytes
-from experiments.launch import figures as _figures
+from experiments.launch.errors import UsageError
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.data import draw_pairs, load_pairs, steps_per_epoch, training_batches
 from tf_gen.data.cache import Cache
 from tf_gen.data.sources import Folder
-from tf_gen.errors import UserError
 
 SIZE, RESIZED, BATCH = 256, 286, 2  # the report's, and the paper's jitter
 PLAIN, OWN, FIRST, LATER = "plain", "tf_gen", "first epoch", "later epoch"
@@ -39,7 +39,7 @@ def measure_pipeline(config, output: Path) -> dict:
         epoch: {PLAIN: rates[f"{PLAIN}, {epoch}"], OWN: rates[f"{OWN}, {epoch}"]}
         for epoch in (FIRST, LATER)
     }
-    _figures.grouped_bars(output / "pipeline.png", bars, "pairs a second")
+    charts.grouped_bars(output / "pipeline.png", bars, "pairs a second")
     return {
         "data": config.data, "pairs": count,
         "pairs_per_second": rates, "train_step_seconds": seconds, "peak_bytes": peaks,
@@ -58,7 +58,7 @@ def _folder(config, stack) -> Path:
     source = Folder(config.data)
     names = [name for name in source.names if name.startswith("train/")][: config.pairs]
     if not names:
-        raise UserError(f"--data {config.data}: no pairs in train/ of it")
+        raise UsageError(f"--data {config.data}: no pairs in train/ of it")
     for i, name in enumerate(names):
         (folder / "train" / f"{i}{Path(name).suffix}").symlink_to((source.path / name).resolve())
     return folder

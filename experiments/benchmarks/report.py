@@ -3,8 +3,8 @@
 import dataclasses
 import statistics
 
+from experiments.benchmarks import charts
 from experiments.benchmarks.rounds import Measured
-from experiments.launch import figures as _figures
 
 GIB = 2**30
 
@@ -51,7 +51,7 @@ def draw(output, task: str, groups: list[dict]) -> None:
         }
         for group in groups
     }
-    _figures.grouped_bars(output / f"{task}.png", bars, "times as fast as plain Keras")
+    charts.grouped_bars(output / f"{task}.png", bars, "times as fast as plain Keras")
 
 
 def short(row) -> str:
@@ -73,7 +73,7 @@ def draw_growth(path, group: dict) -> None:
             (of["replicas"], row) for of, row in rows if of["batch"] == 2 and of["size"] == 256
         ],
     }
-    _figures.growth(
+    charts.growth(
         path,
         {
             title: [

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from experiments.benchmarks.variants import OWN, Group, Variant
-from experiments.launch.progress import Progress
-from tf_gen.errors import UserError
+from experiments.launch.errors import UsageError
+from tf_gen.progress import progress
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,13 +51,13 @@ class Worker:
         return self.answer()
 
     def answer(self):
-        """The next answer. Raises: UserError if the process has ended, as when memory is short."""
+        """The next answer. Raises: UsageError if the process has ended, as when memory is short."""
         if line := self._process.stdout.readline():
             return json.loads(line)
         code = self._process.wait()
         self._said.seek(0)
         said = self._said.read().decode(errors="replace").strip().splitlines()
-        raise UserError(
+        raise UsageError(
             f"the process that measures {self.what} ended with {code}: "
             f"{said[-1] if said else 'killed, perhaps for want of memory'}"
         )
@@ -83,17 +83,17 @@ def measure(group: Group, rounds: int, seconds: float) -> list[Measured]:
     """All variants of a group, in turn, forwards in one round and backwards in the next."""
     workers, found = [], []
     try:
-        with Progress(len(group.variants) * (rounds + 1), group.title, "turns") as progress:
+        with progress(len(group.variants) * (rounds + 1), group.title, "turns") as line:
             for variant in group.variants:
                 worker = Worker(dataclasses.asdict(variant))
                 workers.append(worker)  # one after the other: building is no part of any turn
                 found.append(Measured(variant, [], **worker.answer()))
-                progress.step()
+                line.update()
             pairs = list(zip(workers, found, strict=True))
             for turn in range(rounds):
                 for worker, measured in pairs[:: 1 if turn % 2 else -1]:
                     measured.seconds.append(worker.ask(str(seconds)))
-                    progress.step()
+                    line.update()
         for worker, measured in pairs:
             measured.peak_bytes = worker.ask("peak")  # before the profiler, which takes some
             if measured.variant.maker == OWN and measured.variant.task == "training":

@@ -1,29 +1,50 @@
-"""Which data a training command runs on, and the account of what became of each file."""
+"""The account of a run's data: where they are from, how they differ from the published set, and
+what became of each file."""
 
 import csv
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from experiments.runs.readme import inline
+from experiments.launch.errors import UsageError
+from experiments.launch.markdown import inline
 from tf_gen.data.faces import FaceSplits
 from tf_gen.data.pairs import Pairs, files_of
 from tf_gen.data.published import sets as published
 from tf_gen.data.sources import Folder, Merged
-from tf_gen.errors import UserError
 
 SHOWN = 20  # files not used that the run's README names; data.csv names all
 
 
-def check_data_dir(config) -> None:
-    """Raise UserError if the option would be ignored."""
-    if config.data_dir is not None and config.data != "report":
-        raise UserError("--data-dir: only --data report looks there; give --data a folder itself")
-    if config.data_dir is not None and config.data_dir.is_file():
-        raise UserError(f"--data-dir {config.data_dir}: a file; give the folder that it lies in")
+class Account(NamedTuple):
+    """What is said of the data: ``data_source`` of metrics.json, how they differ from the published
+    set, and (file, use, reason) of each file that was read."""
+
+    source: str
+    note: str = ""
+    files: Sequence[tuple[str, str, str]] = ()
+
+
+def account_of(config, comparisons, files) -> Account:
+    """The account of files that were read; prints what is worth knowing of it.
+
+    Args: comparisons: ``published.compare`` of each published set; [] of other folders.
+    """
+    say_unused(files)
+    if not comparisons:
+        return Account("folder", files=files)
+    note = "; ".join(note for _, note in comparisons)
+    print(f"data: {note}")
+    same = all(same for same, _ in comparisons)
+    return Account("report" if same else "not the report's", note, files)
 
 
 def source_of(config, sets: dict):
-    """The folder given by ``--data``, or the published sets: {class: PublishedSet}."""
+    """The folder given by ``--data``, or the published sets: {class: PublishedSet}.
+
+    Raises: UsageError if a set is neither here nor to be had.
+    """
     if config.data != "report":
         return Folder(config.data)
     data_dir = config.data_dir or published.default_data_dir()
@@ -33,16 +54,8 @@ def source_of(config, sets: dict):
             for name, one in sets.items()
         }
     except published.NotFound as error:
-        raise UserError(f"{error}; or go without it: --data synthetic") from error
+        raise UsageError(f"{error}; or go without it: --data synthetic") from error
     return Merged(found) if len(found) > 1 else found.popitem()[1]
-
-
-def told(comparisons) -> tuple[str, str]:
-    """(data_source, data_note) of ``published.compare`` of each set; prints the note."""
-    same = all(same for same, _ in comparisons)
-    note = "; ".join(note for _, note in comparisons)
-    print(f"data: {note}")
-    return ("report" if same else "not the report's"), note
 
 
 def pair_files(source, splits: dict[str, Pairs]) -> list[tuple[str, str, str]]:

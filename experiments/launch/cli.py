@@ -5,25 +5,18 @@ Nothing here imports TensorFlow before the command line has been read: ``--help`
 
 import ctypes
 import dataclasses
-import math
 import os
 import platform
+import re
 import signal
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import tyro
 
+from experiments.launch.errors import Stopped, UsageError
+
 DONE, USER_ERROR, NOT_FINITE, PARTLY, WORKER_LOST = 0, 2, 3, 4, 5
-
-
-class Stopped(Exception):
-    """Training ended by a signal, its checkpoint written."""
-
-    def __init__(self, number: int, run_dir: Path):
-        super().__init__(number)
-        self.number, self.run_dir = number, run_dir
 
 
 def launch(name: str, config_class, run) -> None:
@@ -38,7 +31,7 @@ def launch(name: str, config_class, run) -> None:
     try:
         hold_memory()
         load_tensorflow()
-        code = _guarded(name, run, config)
+        code = guarded(name, run, config)
     except KeyboardInterrupt as stop:
         goes_on = "; the same command with its --run-dir goes on from the last checkpoint, if any"
         _complain(name, "interrupted" + (goes_on if hasattr(config, "run_dir") else ""))
@@ -64,13 +57,14 @@ def _terminate(number, frame):
     raise Terminated
 
 
-def _guarded(name, run, config) -> int:
+def guarded(name, run, config) -> int:
+    """``run(config)``; what goes wrong as a line on standard error and an exit code."""
     from tf_gen.errors import NotFiniteError, UserError, WorkerLostError
 
     try:
         return run(config)
-    except UserError as error:
-        _complain(name, error)
+    except (UsageError, UserError) as error:
+        _complain(name, as_options(str(error), config))
         return USER_ERROR
     except NotFiniteError as error:
         _complain(
@@ -92,6 +86,16 @@ def _guarded(name, run, config) -> int:
     except OSError as error:
         _complain(name, f"{error.filename or 'input or output'}: {error.strerror or error}")
         return USER_ERROR
+
+
+def as_options(message: str, config) -> str:
+    """The library's arguments as the command's options: ``crop=(2.0,)`` is ``--crop (2.0,)``."""
+    fields = "|".join(field.name for field in dataclasses.fields(config))
+
+    def option(found):
+        return f"--{found[1].replace('_', '-')}" + ("" if found[2] else " ")
+
+    return re.sub(rf"\b({fields})=(True)?", option, message)
 
 
 def _complain(name, message):
@@ -128,31 +132,3 @@ def load_tensorflow() -> None:
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(nowhere)
-
-
-def default_run_dir(name: str) -> Path:
-    """``runs/NAME/<date-time>``."""
-    return Path("runs") / name / datetime.now().strftime("%Y-%m-%d-%H%M%S")
-
-
-def check_given(option: str, value: str) -> None:
-    """Raise UserError naming the option if it was given an empty text, as of an unset variable."""
-    from tf_gen.errors import UserError
-
-    if not value:
-        raise UserError(f"--{option}: is empty")
-
-
-def check_range(option: str, value, low, high=None, *, open_low=False) -> None:
-    """Raise UserError naming the option if the value lies outside [low, high] (or (low, high])."""
-    from tf_gen.errors import UserError
-
-    if (
-        not math.isfinite(value)
-        or value < low
-        or (open_low and value == low)
-        or (high is not None and value > high)
-    ):
-        bound = f"more than {low}" if open_low else f"at least {low}"
-        most = "" if high is None else f" and at most {high}"
-        raise UserError(f"--{option} {value}: must be {bound}{most}")

@@ -20,7 +20,7 @@ def image_rows(path: Path, columns: dict[str, np.ndarray], title: str = "") -> N
         for i, image in enumerate(images):
             axes[i, j].imshow(image, interpolation="antialiased")
             axes[i, j].set_axis_off()
-    _save(figure, path, title)
+    save(figure, path, title)
 
 
 def image_table(path: Path, rows: dict[str, np.ndarray]) -> None:
@@ -33,7 +33,7 @@ def image_table(path: Path, rows: dict[str, np.ndarray]) -> None:
         axis.imshow(np.concatenate(list(images), axis=1), interpolation="antialiased")
         axis.set_ylabel(name, rotation=0, ha="right", va="center", parse_math=False)
         axis.set(xticks=[], yticks=[], frame_on=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def bars(path: Path, values: np.ndarray, title: str, axes: tuple[str, str]) -> None:
@@ -41,52 +41,7 @@ def bars(path: Path, values: np.ndarray, title: str, axes: tuple[str, str]) -> N
     figure, axis = pyplot.subplots(figsize=(6.4, 3.2))
     axis.bar(np.arange(len(values)), np.sort(values)[::-1], width=1.0)
     axis.set(title=title, xlabel=axes[0], ylabel=axes[1])
-    _save(figure, path)
-
-
-def grouped_bars(path: Path, groups: dict[str, dict[str, list[float]]], title: str) -> None:
-    """Bars side by side for each group, a colour for each name: medians, whiskers for the range.
-
-    Args: groups: title -> name -> values; not all need all names.
-    """
-    names = list(dict.fromkeys(name for group in groups.values() for name in group))
-    figure, axis = pyplot.subplots(figsize=(max(6.0, 0.22 * len(names) * len(groups) + 2.0), 4.6))
-    for k, name in enumerate(names):
-        places = [i for i, group in enumerate(groups.values()) if name in group]
-        medians, whiskers = _medians([group[name] for group in groups.values() if name in group])
-        x = np.array(places) + (k - (len(names) - 1) / 2) * 0.8 / len(names)
-        axis.bar(x, medians, 0.8 / len(names), yerr=whiskers, ecolor="0.3", capsize=2, label=name)
-    axis.set_xticks(range(len(groups)), [title.replace(", ", "\n") for title in groups])
-    axis.set(title=f"{title} (median; lowest to highest)")
-    axis.grid(axis="y", alpha=0.3)
-    axis.legend(fontsize="small", ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.22))
-    _save(figure, path)
-
-
-def growth(path: Path, panels: dict[str, list[tuple[float, list[float], float]]]) -> None:
-    """Seconds (left, solid, with their range) and memory (right, dashed) by what each panel is
-    named after.
-
-    Args: panels: title -> (x, seconds, GiB) in the order of x.
-    """
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(4.4 * len(panels), 3.4), squeeze=False)
-    for axis, (title, points) in zip(axes[0], panels.items(), strict=True):
-        x, seconds, memory = zip(*points, strict=True)
-        medians, whiskers = _medians(seconds)
-        axis.errorbar(x, medians, whiskers, fmt="o-", capsize=2)
-        right = axis.twinx()
-        right.plot(x, memory, "s--", color="tab:orange")
-        top = 1.1 * max(max(each) for each in seconds)
-        axis.set(xlabel=title, xticks=x, ylim=(0, top), ylabel="seconds a step (o)")
-        right.set(ylim=(0, 1.1 * max(memory) or 1), ylabel="peak memory, GiB (squares)")
-        axis.grid(alpha=0.3)
-    _save(figure, path)
-
-
-def _medians(values):
-    """Medians, and how far below and above them the values lie: [N], [2, N]."""
-    low, median, high = np.array([(min(v), np.median(v), max(v)) for v in values]).T
-    return median, np.stack([median - low, high - median])
+    save(figure, path)
 
 
 def curves(
@@ -120,7 +75,7 @@ def curves(
         axis.set(title=title, xlabel="epoch")
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
-    _save(figure, path)
+    save(figure, path)
 
 
 def running_mean(values: np.ndarray) -> np.ndarray:
@@ -142,17 +97,8 @@ def rows(*kinds: np.ndarray) -> np.ndarray:
     return np.concatenate([np.concatenate(list(images), axis=1) for images in kinds], axis=0)
 
 
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """float in [-1, 1] -> uint8."""
-    return np.clip(np.rint((np.asarray(images) + 1.0) * 127.5), 0, 255).astype(np.uint8)
-
-
-def levels(images) -> np.ndarray:
-    """float in [0, 1] -> uint8."""
-    return np.clip(np.rint(np.asarray(images) * 255.0), 0, 255).astype(np.uint8)
-
-
-def _save(figure, path: Path, title: str = "") -> None:
+def save(figure, path: Path, title: str = "") -> None:
+    """Write a matplotlib figure as PNG, and close it."""
     if title:
         figure.suptitle(title)
     figure.tight_layout()

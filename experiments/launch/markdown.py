@@ -1,4 +1,4 @@
-"""Tables in Markdown."""
+"""Text for pages and terminals: tables in Markdown, names on one line."""
 
 
 def table(head, rows, digits=4) -> list[str]:
@@ -13,3 +13,9 @@ def _cell(value, digits):
     if isinstance(value, float):
         return f"{value:.{digits}g}"
     return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def inline(text: str) -> str:
+    """Any text, such as a file's name, as part of one line that every terminal can show."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+    return shown.replace("`", "'")

@@ -1,26 +1,81 @@
-"""Options that several commands share; "report" or "ours" says where a default comes from."""
+"""Options that every training command has; "report" or "ours" says where a default comes from."""
 
 import dataclasses
+import math
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from experiments.launch.cli import check_given, check_range
+from experiments.launch.errors import UsageError
+
+
+def may_change(default):
+    """A field that does not make a run: its value may be another when the run goes on."""
+    return dataclasses.field(default=default, metadata={"may_change": True})
+
+
+def settings_of(options) -> set[str]:
+    """The names of such fields of a class of options, or of an object of it."""
+    return {f.name for f in dataclasses.fields(options) if f.metadata.get("may_change")}
+
+
+def defaults_of(options) -> dict:
+    """{field: default} of a class of options that have one each."""
+    return {field.name: field.default for field in dataclasses.fields(options)}
+
+
+def check_given(**texts: str | None) -> None:
+    """Raise UsageError for an option that is an empty text, as of an unset variable of the shell.
+
+    Args: texts: option=value of each.
+    """
+    for name, text in texts.items():
+        if text == "":
+            raise UsageError(f"{_option(name)}: is empty")
+
+
+def check_range(low, high=None, *, open_low=False, **values) -> None:
+    """Raise UsageError for an option that lies outside [low, high], or (low, high].
+
+    Args: values: option=value of each; None passes, of a tuple each value is looked at.
+    """
+    for name, value in values.items():
+        for one in value if isinstance(value, tuple) else (value,):
+            if one is None or _lies_in(one, low, high, open_low):
+                continue
+            bound = f"more than {low}" if open_low else f"at least {low}"
+            most = "" if high is None else f" and at most {high}"
+            raise UsageError(f"{_option(name)} {one}: must be {bound}{most}")
+
+
+def _lies_in(value, low, high, open_low):
+    above = value > low if open_low else value >= low
+    return math.isfinite(value) and above and (high is None or value <= high)
+
+
+def _option(name):
+    return f"--{name.replace('_', '-')}"
+
+
+def default_run_dir(name: str) -> Path:
+    """``runs/NAME/<date-time>``."""
+    return Path("runs") / name / datetime.now().strftime("%Y-%m-%d-%H%M%S")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """Options of every training command, in the order of ``--help``."""
 
-    data: str = "synthetic"
+    data: str = may_change("synthetic")
     """synthetic (drawn by the package, no download), report (the published set), or a folder."""
-    data_dir: Path | None = None
+    data_dir: Path | None = may_change(None)
     """For report: where downloads go, and where your own archives or unpacked folders lie.
     Default: that of TensorFlow Datasets, ~/tensorflow_datasets."""
-    run_dir: Path | None = None
+    run_dir: Path | None = may_change(None)
     """Where the run lives; one that is there is continued. Default: runs/<command>/<time>."""
-    epochs: int = 10
+    epochs: int = may_change(10)
     """Times that each example is shown (report)."""
-    max_steps: int | None = None
+    max_steps: int | None = may_change(None)
     """Stop after so many optimisation steps in all."""
     batch_size: int = 64
     """Examples in a step (ours)."""
@@ -30,94 +85,62 @@ class TrainingOptions:
     """Of weights, noise, the order of the data and its jitter, if any (ours)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Compute type; weights, losses and statistics stay float32 (ours)."""
-    checkpoint_minutes: float = 5.0
+    checkpoint_minutes: float = may_change(5.0)
     """A checkpoint at least this often."""
-    checkpoint_steps: int | None = None
+    checkpoint_steps: int | None = may_change(None)
     """A checkpoint every so many steps besides."""
-    log_every: int = 1
+    log_every: int = may_change(1)
     """Steps between readings of the logs, which are then means over them; more than 1 lets a GPU
     work on meanwhile."""
-    xla: bool = False
+    xla: bool = may_change(False)
     """XLA compiles the training step: faster on a GPU, slower on a processor
     (docs/performance.md)."""
-    strategy: Literal["none", "mirrored", "multi_worker"] = "none"
+    strategy: Literal["none", "mirrored", "multi_worker"] = may_change("none")
     """Several devices share each batch: mirrored: all GPUs (without one, the processor as two);
     multi_worker: the processes that TF_CONFIG names (docs/reliability.md)."""
-    deterministic: bool = False
+    deterministic: bool = may_change(False)
     """The same weights to the bit from run to run on one machine; slower (docs/reliability.md)."""
-    cache_gib: float | None = None
+    cache_gib: float | None = may_change(None)
     """Memory for decoded images; those beyond it are kept in a file beside the data. Default: a
     quarter of the memory that is free."""
-    skip_unreadable: bool = False
+    skip_unreadable: bool = may_change(False)
     """Go on without files that cannot be read, counted and listed, instead of refusing."""
 
     def check(self) -> None:
-        """Raise UserError for an empty name, or a number out of range."""
-        check_given("data", self.data)
-        for field in ("epochs", "batch_size", "log_every"):
-            check_range(field.replace("_", "-"), getattr(self, field), 1)
-        check_range("learning-rate", self.learning_rate, 0.0, open_low=True)
-        check_range("seed", self.seed, 0, 2**31 - 2)
-        check_range("checkpoint-minutes", self.checkpoint_minutes, 0.0, open_low=True)
-        if self.cache_gib is not None:
-            check_range("cache-gib", self.cache_gib, 0.0)
-        for field in ("max_steps", "checkpoint_steps"):
-            if getattr(self, field) is not None:
-                check_range(field.replace("_", "-"), getattr(self, field), 1)
-        if self.xla and self.strategy != "none":
-            from tf_gen.errors import UserError
-
-            raise UserError(f"--xla: is for one device; leave it or --strategy {self.strategy} out")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FaceOptions(TrainingOptions):
-    """Options of the commands that train an autoencoder on faces."""
-
-    data: str = "synthetic"
-    """synthetic (faces drawn by the package, no download), report (the published set), or a folder
-    of images, flat or nested; a tenth of them, chosen by content, is held out for validation."""
-    crop: tuple[float, ...] = (1.0,)
-    """Share of width and height that is kept of images that are read, from the centre."""
-    image_size: int = 64
-    """Height and width (ours); a multiple of 4, or of 8 with pool-last."""
-    pool_last: bool = False
-    """Pooling after the third convolution, too: latents from 8 x 8 places instead of 16 x 16 at
-    64 x 64 (the report leaves it open: docs/decisions.md)."""
-    normalization: Literal["batch", "sync_batch", "none"] = "batch"
-    """Between the convolutions (report); sync_batch: over all replicas of a --strategy."""
-
-    def check(self) -> None:
-        super().check()
-        check_halving(self.image_size, halvings=3 if self.pool_last else 2)
-        for share in self.crop:
-            check_range("crop", share, 0.0, 1.0, open_low=True)
-
-
-def check_halving(image_size: int, halvings: int) -> None:
-    """Raise UserError if the size cannot be halved so often."""
-    from tf_gen.errors import UserError
-
-    if image_size < 1 or image_size % 2**halvings:
-        raise UserError(
-            f"--image-size {image_size}: the encoder halves it {halvings} times, so it must be a "
-            f"multiple of {2**halvings}"
+        """Raise UsageError for an empty name, or a number out of range."""
+        check_given(data=self.data)
+        if self.data_dir is not None and self.data != "report":
+            raise UsageError("--data-dir: only --data report looks there; give --data a folder")
+        if self.data_dir is not None and self.data_dir.is_file():
+            raise UsageError(f"--data-dir {self.data_dir}: a file; give the folder that it lies in")
+        check_range(
+            1,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            log_every=self.log_every,
+            max_steps=self.max_steps,
+            checkpoint_steps=self.checkpoint_steps,
         )
+        check_range(
+            0.0,
+            open_low=True,
+            learning_rate=self.learning_rate,
+            checkpoint_minutes=self.checkpoint_minutes,
+        )
+        check_range(0, 2**31 - 2, seed=self.seed)
+        check_range(0.0, cache_gib=self.cache_gib)
+        if self.xla and self.strategy != "none":
+            raise UsageError(
+                f"--xla: is for one device; leave it or --strategy {self.strategy} out"
+            )
 
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of the whole training."""
+        return self.epochs
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class VaeOptions(FaceOptions):
-    """Options of the VAE and the conditional VAE."""
+    def refuse_changes(self, before: dict, epochs_done: float) -> None:
+        """Raise UsageError where an option may no longer change.
 
-    latent_dim: int = 128
-    """Number of latents (ours)."""
-    kl_weight: float = 1.0
-    """Weight of the KL term, beta (report)."""
-    kl_warmup_steps: int = 0
-    """Steps over which that weight rises from 0 (report: none)."""
-
-    def check(self) -> None:
-        super().check()
-        check_range("latent-dim", self.latent_dim, 1)
-        check_range("kl-weight", self.kl_weight, 0.0)
-        check_range("kl-warmup-steps", self.kl_warmup_steps, 0)
+        Args: before: the options that the run was last started with.
+        """

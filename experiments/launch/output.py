@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from experiments.launch.errors import UsageError
+
 
 def make_writable(folder: Path, option="output") -> None:
     """Make a folder that an option names, and see that files can be written there."""
-    from tf_gen.errors import UserError
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise UserError(f"--{option} {folder}: {error.strerror or error}") from error
+        raise UsageError(f"--{option} {folder}: {error.strerror or error}") from error
 
 
 def write_png(path: Path, image: np.ndarray) -> None:

@@ -2,22 +2,22 @@
 
 from pathlib import Path
 
+import tensorflow as tf
+
+from experiments.launch.errors import UsageError
+
 
 def load_saved_model(option: str, path: Path, kind: str, functions):
     """Load a SavedModel, or the one in a run's folder.
 
     Args: option: the command line's name for it; kind: what it should be; functions: that it
     must have.
-    Raises: UserError if it is none, cannot be loaded, or lacks a function.
+    Raises: UsageError if it is none, cannot be loaded, or lacks a function.
     """
-    import tensorflow as tf
-
-    from tf_gen.errors import UserError
-
     inner = path / "saved_model"
     folder = str(inner if inner.is_dir() else path)
     if not tf.saved_model.contains_saved_model(folder):
-        raise UserError(
+        raise UsageError(
             f"--{option} {path}: neither a SavedModel nor a finished run, which has "
             "saved_model/ in it"
         )
@@ -25,8 +25,8 @@ def load_saved_model(option: str, path: Path, kind: str, functions):
         model = tf.saved_model.load(folder)
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"--{option} {path}: cannot be loaded ({reason})") from error
+        raise UsageError(f"--{option} {path}: cannot be loaded ({reason})") from error
     for name in functions:
         if not callable(getattr(model, name, None)):
-            raise UserError(f"--{option} {path}: no {kind}, it has no function {name}")
+            raise UsageError(f"--{option} {path}: no {kind}, it has no function {name}")
     return model

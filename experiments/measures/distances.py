@@ -3,22 +3,22 @@
 import warnings
 import zipfile
 
-from experiments.launch.progress import Progress
+from experiments.launch.errors import UsageError
 from tf_gen import metrics
-from tf_gen.errors import UserError
+from tf_gen.progress import progress
 
 
 class Distances:
-    """FID, KID, precision and recall by the network that the options name; nothing without one.
+    """FID, KID, precision and recall by the network that the options name.
 
-    Raises: UserError if the network's file is missing or another.
+    Raises: UsageError if the network's file is missing or another.
     """
 
     def __init__(self, config):
         self.network, self._path = _network(config), config.real_features
         self._real = None  # (digest of the real images, what the network sees in them)
         if self._path is not None and (self._path.is_dir() or not self._path.parent.is_dir()):
-            raise UserError(f"--real-features {self._path}: name a file in a folder that is there")
+            raise UsageError(f"--real-features {self._path}: name a file in a folder that is there")
 
     def __call__(self, real, generated, mode="") -> dict[str, float]:
         """Of real and generated images, [N, H, W, 3] uint8 or float in [0, 1].
@@ -26,8 +26,6 @@ class Distances:
         Names have ``mode`` behind the measure, and end in ``_keras`` where the network is not that
         of published figures.
         """
-        if self.network is None:
-            return {}
         features = self._real_features(real), self._seen(generated, "generated")
         suffix = "_keras" if self.network.name == metrics.KERAS_INCEPTION else ""
         with warnings.catch_warnings(record=True) as told:
@@ -58,9 +56,9 @@ class Distances:
         try:
             found = metrics.Features.load(path)
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"--real-features {path}: no file of features") from error
+            raise UsageError(f"--real-features {path}: no file of features") from error
         if found.network != network.name or found.digest != digest:
-            raise UserError(
+            raise UsageError(
                 f"--real-features {path}: of {len(found.values)} images by {found.network}, not "
                 f"of these {len(images)} by {network.name}; name another file"
             )
@@ -68,21 +66,19 @@ class Distances:
         return found
 
     def _seen(self, images, title):
-        with Progress(len(images), f"features of {title} images") as progress:
-            return metrics.features_of(images, self.network, seen=progress.step)
+        with progress(len(images), f"features of {title} images") as line:
+            return metrics.features_of(images, self.network, seen=line.update)
 
 
 def _network(config):
     if config.keras_inception:
         return metrics.keras_inception()
-    if config.inception_weights is None:
-        return None
     try:
         return metrics.load_inception(config.inception_weights)
     except FileNotFoundError as error:
-        raise UserError(
+        raise UsageError(
             f"--inception-weights {config.inception_weights}: no such file; it is published at "
             f"{metrics.PUBLISHED_AT}"
         ) from error
     except ValueError as error:
-        raise UserError(f"--inception-weights {error}") from error
+        raise UsageError(f"--inception-weights {error}") from error

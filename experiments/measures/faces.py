@@ -1,128 +1,147 @@
-"""An autoencoder run's figures from its SavedModel."""
+"""The figures of the autoencoders, from a model or its SavedModel."""
 
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from experiments.tasks.faces import load_data
-from experiments.tasks.latents import GENERATED
-from tf_gen import losses, metrics
+from experiments.launch.errors import UsageError
+from experiments.launch.saved_models import load_saved_model
+from experiments.measures.asked import named, say_left_out
+from tf_gen.data import ordered_batches
 from tf_gen.evaluation import autoencoders as evaluation
 from tf_gen.evaluation.label_control import class_figures, spread_figure, train_classifier
 
-STYLES = {
-    "vae_anime": ["anime"], "vq_vae_faces": ["anime"], "vq_vae_faces/vae": ["anime"],
-    "vae_cartoon": ["cartoon"], "cvae_faces": ["anime", "cartoon"],
-}  # fmt: skip
+GENERATED = 400  # images, of each class, that a mean is taken over
 
 
-def vae_figures(config, model, options, distances) -> dict:
+def vae_figures(model, data, options, asked) -> dict[str, float]:
     """ELBO, reconstruction, latents and generated images of a VAE."""
-    chosen, data = _faces(config, options)
+    chosen, seed = getattr(data, asked.split), asked.seed_of(options)
     generated = model.sample(GENERATED, [options.seed, 1]).numpy()
     return {
-        **_latent_figures(config, model, data, (chosen.images,), options.kl_weight),
+        **_latent_figures(model, data, (chosen.images,), options, seed),
         **spread_figure("spread", generated),
         **spread_figure("spread_real", chosen.images[:GENERATED]),
-        **_generated_distances(
-            distances,
-            chosen.images,
-            lambda count, part: model.sample(count, [config.seed, 1 + part]),
+        **_sample_distances(
+            asked, chosen.images, lambda count, part: model.sample(count, [seed, 1 + part])
         ),
     }
 
 
-def cvae_figures(config, model, options, distances) -> dict:
+def cvae_figures(model, data, options, asked) -> dict[str, float]:
     """The same of a conditional VAE, and whether its label controls the class."""
-    chosen, data = _faces(config, options, by_class=True)
-    names = [name.decode() for name in model.class_names().numpy()]
-    generated = np.concatenate(
-        [
-            model.sample(np.full(GENERATED, k, np.int32), [options.seed, len(names) + k]).numpy()
-            for k in range(len(names))
-        ]
-    )
-    labels = np.repeat(np.arange(len(names)), GENERATED)
-    train = data.train
-    classifier = train_classifier(train.images, train.labels, len(names), options.seed)
+    chosen, seed, count = getattr(data, asked.split), asked.seed_of(options), len(data.val.classes)
+    classifier = train_classifier(data.train.images, data.train.labels, count, options.seed)
+    generated = np.concatenate(list(generated_by_label(model, count, options.seed, 1)))
 
-    def sample(count, part):
-        labels = tf.constant(np.resize(np.arange(len(names), dtype=np.int32), count))
-        return model.sample(labels, [config.seed, 1 + part])
+    def sample(number, part):
+        labels = np.resize(np.arange(count, dtype=np.int32), number)
+        return model.sample(tf.constant(labels), [seed, 1 + part])
 
-    arrays = (chosen.images, chosen.labels)
     return {
-        **_latent_figures(config, model, data, arrays, options.kl_weight),
-        **class_figures(classifier, chosen.images, chosen.labels, generated, labels),
-        **_generated_distances(distances, chosen.images, sample),
-    }
+        **_latent_figures(model, data, (chosen.images, chosen.labels), options, seed),
+        **class_figures(
+            classifier, chosen.images, chosen.labels, generated,
+            np.repeat(np.arange(count), GENERATED),
+        ),
+        **_sample_distances(asked, chosen.images, sample),
+    }  # fmt: skip
 
 
-def vq_vae_figures(config, model, options, distances) -> dict:
-    """Reconstruction and codes of a VQ-VAE, FID of its reconstructions, and what it makes of images
-    that the run's VAE generates, if that is still there."""
-    chosen, data = _faces(config, options)
+def generated_by_label(model, classes: int, seed: int, draw: int, count=GENERATED):
+    """New images under each label in turn, float32 [count, H, W, 3]; ``draw`` tells one set from
+    another."""
+    for label in range(classes):
+        labels = np.full(count, label, np.int32)
+        yield model.sample(labels, [seed, draw * classes + label]).numpy()
+
+
+def vq_vae_figures(model, data, options, asked) -> dict[str, float]:
+    """Reconstruction and codes of a VQ-VAE, and what it makes of images that a VAE generates."""
+    chosen = getattr(data, asked.split)
     outputs = evaluation.in_batches(model.reconstruct, chosen.images)
     codes = evaluation.in_batches(model.encode, chosen.images)
-    found = _named("val", evaluation.reconstruction_errors(chosen.images, outputs))
-    found["val_recon_loss"] = found["val_mse"]
-    found["val_mse_mean_image"] = evaluation.mean_image_mse(chosen.images, data.train.images)
-    found |= _named("val", evaluation.code_figures(codes, options.codes))
-    vae = Path(options.vae_run or options.run_dir / "vae") / "saved_model"
-    if vae.is_dir():
-        vae = tf.saved_model.load(str(vae))  # a name: its variables live as long as it does
-        images = vae.sample(GENERATED, [options.seed, 1]).numpy()
-        again = evaluation.in_batches(model.reconstruct, images)
-        found |= _named("generated", evaluation.reconstruction_errors(images, again))
-    else:
-        print(f"left out: reconstructions of generated images ({vae} is no longer there)")
-    return found | distances(chosen.images, outputs)
-
-
-def _faces(config, options, by_class=False):
-    """(The split that is asked for, both)."""
-    data = load_data(options, STYLES[options.experiment], by_class).data
-    return getattr(data, config.split), data
-
-
-def _latent_figures(config, model, data, arrays, kl_weight):
-    images = arrays[0]
-    means, log_vars = evaluation.in_batches(model.encode, *arrays)
-    outputs = evaluation.in_batches(model.reconstruct, *arrays)
-    noise = tf.random.stateless_normal(means.shape, [config.seed, 0]).numpy()
-    latents = means + np.exp(log_vars / 2.0) * noise
-    drawn = evaluation.in_batches(model.decode, latents, *arrays[1:])
-    recon_loss = float(np.mean(evaluation.in_batches(_cross_entropy, images, drawn)))
-    kl_loss = float(evaluation.kl_by_latent(means, log_vars).sum())
     return {
-        "val_loss": recon_loss + kl_weight * kl_loss,
-        "val_recon_loss": recon_loss,
-        "val_kl_loss": kl_loss,
-        **_named("val", evaluation.reconstruction_errors(images, outputs)),
-        "val_mse_mean_image": evaluation.mean_image_mse(images, data.train.images),
-        **evaluation.latent_figures(means),
-        "mutual_information": metrics.mutual_information(means, log_vars, config.seed),
-        "mutual_information_at_most": float(np.log(len(means))),
+        **_codebook_losses(model, chosen, options),
+        **_reconstruction_figures(chosen.images, outputs, data),
+        "val_recon_loss": float(np.mean((outputs - chosen.images / np.float32(255)) ** 2)),
+        **named("val", evaluation.code_figures(codes, options.codes)),
+        "bits_per_image": float(codes[0].size * np.log2(options.codes)),
+        **_generated_figures(model, options),
+        **asked.compared(chosen.images, outputs),
     }
 
 
-def _cross_entropy(images, outputs):
-    """``binary_cross_entropy`` of probabilities: [B]."""
-    outputs = tf.clip_by_value(outputs, 1e-7, 1.0 - 1e-7)
-    return losses.binary_cross_entropy(images, tf.math.log(outputs) - tf.math.log1p(-outputs))
-
-
-def _generated_distances(distances, real, sample):
-    """Of as many generated images as there are real ones."""
-    if distances.network is None:
+def _codebook_losses(model, chosen, options):
+    names = ("loss", "codebook_loss", "commitment_loss")
+    if not hasattr(model, "evaluate"):
+        why = "a SavedModel gives codes, not the encoder's vectors"
+        say_left_out(*(f"val_{name}" for name in names), why=why)
         return {}
-    batch = evaluation.BATCH
-    parts = [
-        sample(min(batch, len(real) - first), first).numpy() for first in range(0, len(real), batch)
-    ]
-    return distances(real, np.concatenate(parts))
+    batches = ordered_batches(chosen.images, None, options.batch_size)
+    found = model.evaluate(batches, verbose=0, return_dict=True)
+    return {f"val_{name}": found[name] for name in names}
 
 
-def _named(prefix, found):
-    return {f"{prefix}_{name}": value for name, value in found.items()}
+def _generated_figures(model, options):
+    generated = generated_faces(options)
+    if generated is None:
+        why = f"{options.vae_run} is no longer there; " if options.vae_run else ""
+        why += "give --vae-run a finished run of vae_anime, whose faces are then reconstructed"
+        say_left_out("generated_mse", "generated_ssim", "their figure", why=why)
+        return {}
+    outputs = evaluation.in_batches(model.reconstruct, generated)
+    return named("generated", evaluation.reconstruction_errors(generated, outputs))
+
+
+def generated_faces(options):
+    """float32 [400, H, W, 3] that the VAE of a VQ-VAE's run makes: that of ``--vae-run``, or one
+    that an older version trained in the run folder; None without one."""
+    run = options.vae_run or (options.run_dir and Path(options.run_dir) / "vae")
+    if not run or not (Path(run) / "saved_model").is_dir():
+        return None
+    return load_vae(Path(run), options).sample(GENERATED, [options.seed, 1]).numpy()
+
+
+def load_vae(run: Path, options):
+    """The SavedModel of a VAE's run. Raises: UsageError if it is none, or of another image size."""
+    vae = load_saved_model("vae-run", run, "VAE", ["sample"])
+    if hasattr(vae, "class_names"):
+        raise UsageError(f"--vae-run {run}: a conditional VAE; give a run of a plain one")
+    height, width = vae.sample(1, [0, 0]).shape[1:3]
+    if (height, width) != (options.image_size, options.image_size):
+        raise UsageError(
+            f"--vae-run {run}: makes images of {height} x {width}, but --image-size is "
+            f"{options.image_size}"
+        )
+    return vae
+
+
+def _latent_figures(model, data, arrays, options, seed):
+    means, log_vars = evaluation.in_batches(model.encode, *arrays)
+    outputs = evaluation.in_batches(model.reconstruct, *arrays)
+    terms = evaluation.elbo_terms(
+        model, *arrays, batch=options.batch_size, kl_weight=options.kl_weight, seed=seed
+    )
+    return {
+        **named("val", terms),
+        **_reconstruction_figures(arrays[0], outputs, data),
+        **evaluation.latent_figures(means, log_vars, seed),
+    }
+
+
+def _reconstruction_figures(images, outputs, data):
+    return {
+        **named("val", evaluation.reconstruction_errors(images, outputs)),
+        "val_mse_mean_image": evaluation.mean_image_mse(images, data.train.images),
+    }
+
+
+def _sample_distances(asked, real, sample):
+    """Of as many generated images as there are real ones."""
+    if asked.distances is None:
+        return {}
+    firsts = range(0, len(real), evaluation.BATCH)
+    parts = [sample(min(evaluation.BATCH, len(real) - first), first).numpy() for first in firsts]
+    return asked.compared(real, np.concatenate(parts))

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from experiments.launch.cli import DONE
-from tf_gen.errors import UserError
-from tf_gen.training.callbacks import read_csv
+from experiments.launch.errors import UsageError
+from tf_gen.training.history import read_csv
 
 RUNS = {  # name -> (command, its options); in the order in which they are trained
     "vae_anime": ("vae_anime", ()),
@@ -34,12 +34,12 @@ class Run:
 
     def _check(self):
         if not {"experiment", "identity", "settings", "versions"} <= set(self.config):
-            raise UserError(f"{self.folder / 'config.json'}: no run's")
+            raise UsageError(f"{self.folder / 'config.json'}: no run's")
         command, options = RUNS[self.name]
         found = self.config["experiment"], self.options.get("direction")
         if found != (command, options[1] if options else None):
             told = " ".join(str(part) for part in found if part)
-            raise UserError(f"{self.folder}: a run of {told}, not of {self.name}; move it away")
+            raise UsageError(f"{self.folder}: a run of {told}, not of {self.name}; move it away")
 
     @property
     def finished(self) -> bool:
@@ -70,9 +70,9 @@ class Run:
 
 
 def read_runs(folder: Path) -> dict[str, Run]:
-    """All that the page wants, finished or not. Raises: UserError if there is no such folder."""
+    """All that the page wants, finished or not. Raises: UsageError if there is no such folder."""
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder")
+        raise UsageError(f"{folder}: no such folder")
     return {name: Run(name, folder / name) for name in RUNS}
 
 
@@ -129,4 +129,4 @@ def _read_json(path: Path) -> dict:
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise UserError(f"{path}: not readable as JSON ({error})") from error
+        raise UsageError(f"{path}: not readable as JSON ({error})") from error

@@ -1,25 +1,31 @@
-"""What ``experiments.evaluate`` does: the part that needs TensorFlow."""
+"""A finished run measured again, by the function that measured it when its training ended."""
 
+import functools
 import types
 from pathlib import Path
 
+from experiments.launch.errors import UsageError
 from experiments.launch.markdown import table
+from experiments.launch.options import defaults_of
 from experiments.launch.output import make_writable
 from experiments.launch.saved_models import load_saved_model
-from experiments.measures import faces as _evaluation_faces
-from experiments.measures import pix2pix as _evaluation_pix2pix
+from experiments.measures.asked import Asked
 from experiments.measures.distances import Distances
-from tf_gen.errors import UserError
+from experiments.tasks.cvae import CvaeTask
+from experiments.tasks.pix2pix import Pix2PixTask
+from experiments.tasks.vae import VaeTask
+from experiments.tasks.vq_vae import VqVaeTask
 from tf_gen.training.run_dir import RunDir
 
+_anime, _cartoon = (functools.partial(VaeTask, style=style) for style in ("anime", "cartoon"))
 _VAE = "VAE", ["encode", "decode", "sample"]
-KINDS = {  # experiment of config.json -> (what it is, functions that its SavedModel has, figures)
-    "pix2pix_maps": ("pix2pix", ["translate", "translate_noisy"], _evaluation_pix2pix.figures),
-    **dict.fromkeys(
-        ("vae_anime", "vae_cartoon", "vq_vae_faces/vae"), (*_VAE, _evaluation_faces.vae_figures)
-    ),
-    "cvae_faces": (*_VAE, _evaluation_faces.cvae_figures),
-    "vq_vae_faces": ("VQ-VAE", ["encode", "reconstruct"], _evaluation_faces.vq_vae_figures),
+KINDS = {  # experiment of config.json -> (task, what it is, functions that its SavedModel has)
+    "pix2pix_maps": (Pix2PixTask, "pix2pix", ["translate", "translate_noisy"]),
+    "vae_anime": (_anime, *_VAE),
+    "vae_cartoon": (_cartoon, *_VAE),
+    "vq_vae_faces/vae": (_anime, *_VAE),  # an older version trained one in the run of a VQ-VAE
+    "cvae_faces": (CvaeTask, *_VAE),
+    "vq_vae_faces": (VqVaeTask, "VQ-VAE", ["encode", "reconstruct"]),
 }
 
 
@@ -28,26 +34,37 @@ def evaluate(config) -> None:
     run = RunDir(config.run_dir, writing=False)
     record, before = run.read("config.json"), run.read("metrics.json")
     if record is None or record.get("experiment") not in KINDS:
-        raise UserError(f"--run-dir {config.run_dir}: no run of a training command")
+        raise UsageError(f"--run-dir {config.run_dir}: no run of a training command")
     if before is None:
-        raise UserError(f"--run-dir {config.run_dir}: not finished, it has no metrics.json yet")
+        raise UsageError(f"--run-dir {config.run_dir}: not finished, it has no metrics.json yet")
     output = config.output or config.run_dir
     make_writable(output)
-    kind, functions, figures = KINDS[record["experiment"]]
+    make_task, kind, functions = KINDS[record["experiment"]]
     model = load_saved_model("run-dir", config.run_dir, kind, functions)
-    found = figures(config, model, run_options(record, config), Distances(config))
-    prefixed = {
+    asked = _asked(config)
+    task = make_task(run_options(record, config))
+    found = {
         name if config.split == "val" else name.replace("val_", f"{config.split}_", 1): value
-        for name, value in found.items()
+        for name, value in task.measure(model, asked).items()
     }
     about = {"experiment": record["experiment"], "split": config.split, "steps": before["steps"]}
-    write_figures(output, f"evaluation_{config.split}", about | prefixed, before)
+    write_figures(output, f"evaluation_{config.split}", about | found, before)
     print(f"{output}: evaluation_{config.split}.json and .md")
 
 
+def _asked(config) -> Asked:
+    reader, wanted = None, config.inception_weights or config.keras_inception
+    if config.reader is not None:
+        reader = load_saved_model("reader", config.reader, "pix2pix", ["translate", "sizes"])
+    return Asked(config.split, config.seed, Distances(config) if wanted else None, reader)
+
+
 def run_options(record: dict, config) -> types.SimpleNamespace:
-    """The run's own options, its data exchanged if other data are given."""
-    fields = {**record["identity"], **record["settings"]}
+    """The run's own options, its data exchanged if other data are given; one that an older version
+    did not know stands at its default."""
+    make_task = KINDS[record["experiment"]][0]
+    options = getattr(make_task, "func", make_task).options
+    fields = {**defaults_of(options), **record["identity"], **record["settings"]}
     if config.data is not None:
         fields |= {"data": config.data, "data_dir": None, "skip_unreadable": True}
     if config.data_dir is not None:
@@ -55,7 +72,7 @@ def run_options(record: dict, config) -> types.SimpleNamespace:
     if fields.get("data_dir"):
         fields["data_dir"] = Path(fields["data_dir"])
     fields["run_dir"] = config.run_dir
-    return types.SimpleNamespace(**fields, experiment=record["experiment"])
+    return types.SimpleNamespace(**fields)
 
 
 def write_figures(folder: Path, name: str, found: dict, before: dict) -> None:

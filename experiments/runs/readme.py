@@ -1,6 +1,6 @@
 """The README.md of a run folder: what it was, what it came to, how to load its model."""
 
-from experiments.launch.markdown import table
+from experiments.launch.markdown import inline, table
 from tf_gen.training.run_dir import RunDir
 
 
@@ -40,9 +40,3 @@ def write_readme(folder: RunDir, title: str, loading: str, about_files: list[str
     ]
     text = "\n".join(lines)
     (folder / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")
-
-
-def inline(text: str) -> str:
-    """Any text, such as a file's name, as part of one line that every terminal can show."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
-    return shown.replace("`", "'")

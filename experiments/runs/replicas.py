@@ -6,17 +6,17 @@ import os
 
 import tensorflow as tf
 
-from tf_gen.errors import UserError
+from experiments.launch.errors import UsageError
 
 
-@functools.cache  # devices are set up once in a process, which may train twice (a VQ-VAE's VAE)
+@functools.cache  # a process can set its devices up once
 def make_strategy(kind: str):
     """The strategy of that name, or None for none; before anything else is asked of TensorFlow.
 
     mirrored: all GPUs; where there is none, the processor as two devices, to try it out.
     multi_worker: the processes that the environment variable TF_CONFIG names.
 
-    Raises: UserError if TF_CONFIG does not name them.
+    Raises: UsageError if TF_CONFIG does not name them.
     """
     if kind == "none":
         return None
@@ -30,7 +30,7 @@ def make_strategy(kind: str):
         cluster = json.loads(os.environ.get("TF_CONFIG", ""))["cluster"]
         workers = len(cluster["worker"]) + len(cluster.get("chief", ()))
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
+        raise UsageError(
             "--strategy multi_worker: the environment variable TF_CONFIG must name the workers; "
             "docs/reliability.md has the lines for two machines"
         ) from error
@@ -39,17 +39,17 @@ def make_strategy(kind: str):
 
 
 def check_strategy(config, strategy) -> int:
-    """The number of replicas. Raises: UserError where options do not suit it."""
+    """The number of replicas. Raises: UsageError where options do not suit it."""
     if strategy is None:
         return 1
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
-        raise UserError(
+        raise UsageError(
             f"--batch-size {config.batch_size}: is shared by {replicas} replicas, so it must be a "
             "multiple of that"
         )
     if config.strategy == "multi_worker" and config.run_dir is None:
-        raise UserError(
+        raise UsageError(
             "--run-dir: must be given with --strategy multi_worker, the same folder for all "
             "workers, on a file system that they share"
         )
@@ -65,22 +65,23 @@ def is_chief(strategy) -> bool:
     return resolver.task_type == "chief" or (resolver.task_type == "worker" and first)
 
 
-class Built:
+class Replicated:
     """A task's model to train, and what makes its figures.
 
-    With a strategy these are two models: replicas train one, whose weights are copied into the
-    other, on one device, before it is measured, drawn or exported. All that is not training is then
-    as without a strategy.
+    With a strategy these are two models: replicas train one (``model``, with the ``parts`` of its
+    checkpoints), whose weights are copied into the task's own, on one device, before that is
+    measured, drawn or exported; ``network`` is a part of that. All but training is then as without
+    a strategy.
     """
 
     def __init__(self, task, strategy):
         self._strategy, self._shown = strategy, None
         if strategy is None:
-            self.model, self.parts = task.build()
+            self.model, self.network, self.parts = task.build()
             return
         with strategy.scope():
-            self.model, self.parts = task.build()
-        self._shown, _ = task.build()  # task.model from here on
+            self.model, _, self.parts = task.build()
+        self._shown, self.network, _ = task.build()  # the task's own from here on
 
     def show(self) -> None:
         """Bring the task's model as far as training has come."""

@@ -1,41 +1,48 @@
-"""What ``cvae_faces`` does: the part that needs TensorFlow."""
+"""Training one conditional VAE on several classes of faces."""
+
+from pathlib import Path
 
 import numpy as np
 
-from experiments.launch import figures as _figures
-from experiments.tasks.faces import FIRST_LINES, LAST_LINES, SHOWN
-from experiments.tasks.latents import GENERATED, LatentTask
+from experiments.launch import figures as pictures
+from experiments.measures.faces import cvae_figures, generated_by_label
+from experiments.tasks.faces import SHOWN
+from experiments.tasks.latents import LatentTask
+from experiments.tasks.task import Built
 from tf_gen import CVAE
-from tf_gen.data.images import to_unit_range
-from tf_gen.evaluation.label_control import class_figures, train_classifier
+from tf_gen.data.images import to_levels
 from tf_gen.export import export_cvae
-from tf_gen.training.run_dir import RunDir
 
 STYLES = ("anime", "cartoon")  # labels 0 and 1 (the report)
-LOADING = f"""{FIRST_LINES}labels = tf.constant([0, 1])  # of model.class_names()
+LINES = """labels = tf.constant([0, 1])  # of model.class_names()
 faces = model.sample(labels, [0, 1])  # labels and a seed
 again = model.reconstruct(faces, labels)
 z_mean, z_log_var = model.encode(faces, labels)
 others = model.decode(z_mean, 1 - labels)
-{LAST_LINES}
+"""
+MORE = """
 From this repository:
-`python -m experiments.sample --model {{path}} --label 1 --count 16 --output FOLDER`
+`python -m experiments.sample --model {path} --label 1 --count 16 --output FOLDER`
 """
 
 
 class CvaeTask(LatentTask):
-    """One conditional VAE on several classes of faces."""
+    """A conditional VAE on classes of faces; see ``experiments.tasks.task``."""
 
     def __init__(self, config):
         super().__init__(config, STYLES, by_class=True)
         self.val_arrays = (self.data.val.images, self.data.val.labels)
         self.names = self.data.train.classes
-        self.title = f"Conditional VAE on {', '.join(self.names)}"
-        self.loading = LOADING.replace("{size}", str(config.image_size))
+        title = f"Conditional VAE on {', '.join(self.names)}"
+        self.about = self.tell(title, LINES, self.shown, more=MORE)
 
-    def build(self):
-        """(A compiled CVAE, what a checkpoint of it holds)."""
+    def build(self) -> Built:
+        """A compiled CVAE."""
         return self.compiled(CVAE, num_classes=len(self.names), name="cvae")
+
+    def measure(self, model, asked) -> dict[str, float]:
+        """All figures of a conditional VAE."""
+        return self.data.left_out | cvae_figures(model, self.data, self.config, asked)
 
     def examples(self):
         """The first validation images of each class, and their labels, together 8 or more."""
@@ -47,38 +54,18 @@ class CvaeTask(LatentTask):
 
     def generated(self):
         """Eight new faces under each label (the report), from other latents each."""
-        return {name: _figures.levels(x) for name, x in self._sampled(SHOWN, 0).items()}
+        found = generated_by_label(self.model, len(self.names), self.config.seed, 0, SHOWN)
+        return dict(zip(self.names, map(to_levels, found), strict=True))
 
-    def _sampled(self, count, draw):
-        """name of the class -> float32 [count, H, W, 3]; ``draw`` tells one set from another."""
-        seed, classes = self.config.seed, len(self.names)
-        return {
-            name: self.model.sample(np.full(count, label), [seed, draw * classes + label]).numpy()
-            for label, name in enumerate(self.names)
-        }
-
-    def draw(self, folder: RunDir) -> None:
+    def draw(self, figures: Path) -> None:
         """The same latents under each label, and the way from one face to another."""
         one_latent = {
-            name: _figures.levels(self.model.sample(np.full(SHOWN, label), self.config.seed))
+            name: to_levels(self.model.sample(np.full(SHOWN, label), self.config.seed))
             for label, name in enumerate(self.names)
         }
-        _figures.image_table(folder / "figures" / "one_latent_each_label.png", one_latent)
-        images, labels = self.examples()
-        images, half = to_unit_range(images), len(images) // 2
-        ends = images[:half], images[-half:], labels[:half], labels[-half:]
-        rows = self.model.interpolate(*ends, steps=SHOWN)
-        between = {f"{i + 1}": _figures.levels(row) for i, row in enumerate(rows)}
-        _figures.image_table(folder / "figures" / "interpolation.png", between)
+        pictures.image_table(figures / "one_latent_each_label.png", one_latent)
+        self.draw_way(figures, *self.examples())
 
-    def export(self, folder: RunDir) -> None:
+    def export(self, folder: Path) -> None:
         """The SavedModel."""
-        export_cvae(self.model, folder / "saved_model", self.names)
-
-    def own_figures(self) -> dict[str, float]:
-        """Label control and spread."""
-        train, val, count = self.data.train, self.data.val, len(self.names)
-        classifier = train_classifier(train.images, train.labels, count, self.config.seed)
-        generated = np.concatenate(list(self._sampled(GENERATED, 1).values()))
-        labels = np.repeat(np.arange(count), GENERATED)
-        return class_figures(classifier, val.images, val.labels, generated, labels)
+        export_cvae(self.model, folder, self.names)

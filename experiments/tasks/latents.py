@@ -4,31 +4,30 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from experiments.launch import figures as _figures
-from experiments.runs.train_run import image_summary
-from experiments.tasks.faces import FaceTask
-from tf_gen.data.images import to_unit_range
+from experiments.launch import figures as pictures
+from experiments.tasks.faces import SHOWN, FaceTask
+from experiments.tasks.options import VaeOptions
+from experiments.tasks.task import Built, image_summary
+from tf_gen.data.images import to_levels, to_unit_range
 from tf_gen.evaluation import autoencoders as evaluation
 from tf_gen.evaluation.projector import write_projector
 from tf_gen.training.callbacks import EpochSummary
-from tf_gen.training.run_dir import RunDir
-
-GENERATED = 400  # images, of each class, that a mean is taken over
 
 
 class LatentTask(FaceTask):
-    """A model with Gaussian latents. A task of its own adds
+    """A model with Gaussian latents. A task of its own adds ``about``, ``build``, ``measure``,
+    ``export(folder)`` and
 
-    - ``build()``, with ``compiled``; ``val_arrays``: what the model encodes;
-    - ``examples()``: a row of val_arrays to reconstruct; ``generated() -> {name: images}``;
-    - ``draw(folder)``, ``export(folder)``, ``own_figures() -> dict``.
+    - ``val_arrays``: what the model encodes; ``examples()``: a row of these to reconstruct;
+    - ``generated() -> {name: images}``; ``draw(figures)``: its own pictures.
     """
 
+    options = VaeOptions
     curves = {"loss": ["loss", "recon_loss"], "KL": ["kl_loss"]}
     shown = ("recon_loss", "kl_loss")
 
-    def compiled(self, model_class, **own):
-        """(A compiled model with the configuration's options, what a checkpoint of it holds)."""
+    def compiled(self, model_class, **own) -> Built:
+        """A compiled model with the configuration's options."""
         config = self.config
         return super().compiled(
             model_class,
@@ -39,55 +38,54 @@ class LatentTask(FaceTask):
             **own,
         )
 
-    def watchers(self, scalars, figures: Path):
+    def watch(self, scalars, figures: Path):
         """Pictures and KL by latent in TensorBoard."""
+
+        def generated():
+            return pictures.rows(*self.generated().values())
+
+        def reconstructions():
+            return pictures.rows(*self.reconstructed(*self.examples()).values())
+
         return [
-            EpochSummary(scalars, image_summary("generated", self._generated_grid)),
-            EpochSummary(scalars, image_summary("reconstructions", self._reconstructed_grid)),
+            *super().watch(scalars, figures),
+            EpochSummary(scalars, image_summary("generated", generated)),
+            EpochSummary(scalars, image_summary("reconstructions", reconstructions)),
             EpochSummary(scalars, self._write_kl),
         ]
-
-    def _generated_grid(self):
-        return _figures.rows(*self.generated().values())
-
-    def _reconstructed_grid(self):
-        return _figures.rows(*self._reconstructed().values())
-
-    def _reconstructed(self):
-        images, *labels = self.examples()
-        outputs = self.model.reconstruct(to_unit_range(images), *labels)
-        return {"input": images, "reconstruction": _figures.levels(outputs)}
 
     def _latents(self):
         return evaluation.in_batches(self.model.encode, *self.val_arrays)
 
     def _write_kl(self, epoch):
-        tf.summary.histogram("kl_by_latent", evaluation.kl_by_latent(*self._latents()), step=epoch)
+        by_latent = evaluation.kl_by_latent(*self._latents())
+        tf.summary.histogram("kl_by_latent", by_latent, step=epoch)
 
-    def finish(self, folder: RunDir) -> dict:
-        """All figures, pictures, the SavedModel, and latents for the projector."""
-        val, figures = self.data.val, folder / "figures"
+    def leave(self, folder: Path) -> None:
+        """All pictures, latents for the projector, the SavedModel."""
+        figures, val = folder / "figures", self.data.val
         means, log_vars = self._latents()
-        outputs = evaluation.in_batches(self.model.reconstruct, *self.val_arrays)
-        errors = evaluation.reconstruction_errors(val.images, outputs)
         by_latent = evaluation.kl_by_latent(means, log_vars)
         self.draw_losses(folder)
-        _figures.image_table(figures / "generated.png", self.generated())
-        _figures.image_table(figures / "reconstructions.png", self._reconstructed())
-        _figures.bars(
+        pictures.image_table(figures / "generated.png", self.generated())
+        pictures.image_table(figures / "reconstructions.png", self.reconstructed(*self.examples()))
+        pictures.bars(
             figures / "kl_by_latent.png",
             by_latent,
             f"KL by latent on the validation images: {by_latent.sum():.1f} nats in all",
             ("latents, by their share", "nats"),
         )
-        self.draw(folder)
-        self.export(folder)
+        self.draw(figures)
         write_projector(folder / "logs", means, val.images, val.names)
-        return {
-            **self.left_out,
-            **self.validate(),
-            **{f"val_{name}": value for name, value in errors.items()},
-            "val_mse_mean_image": evaluation.mean_image_mse(val.images, self.data.train.images),
-            **evaluation.latent_figures(means),
-            **self.own_figures(),
-        }
+        self.export(folder / "saved_model")
+
+    def draw_way(self, figures: Path, images, *labels) -> None:
+        """From one face to another, the first half to the second, along a straight line between
+        their latents."""
+        images, half = to_unit_range(images), len(images) // 2
+        if not half:
+            return
+        ends = [part for given in (images, *labels) for part in (given[:half], given[-half:])]
+        rows = self.model.interpolate(*ends, steps=SHOWN)
+        between = {f"{i + 1}": to_levels(row) for i, row in enumerate(rows)}
+        pictures.image_table(figures / "interpolation.png", between)

@@ -1,36 +1,30 @@
-"""What ``experiments.pix2pix_maps`` does, step by step: the part that needs TensorFlow."""
+"""Training a pix2pix on pairs, whatever the command."""
 
-import dataclasses
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from experiments.data.account import pair_files, say_unused, source_of, told
-from experiments.launch import figures as _figures
-from experiments.runs.train_run import dtype_policy, image_summary
+from experiments.data.maps import load_maps
+from experiments.launch import figures as pictures
+from experiments.launch.precision import dtype_policy
+from experiments.measures.pix2pix import figures, report_mode_figures
+from experiments.tasks.options import Pix2PixOptions, unet_depth
+from experiments.tasks.task import About, Built, image_summary
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
-from tf_gen.data import Pairs, draw_pairs, load_pairs, steps_per_epoch, training_batches
+from tf_gen.data import steps_per_epoch, training_batches
 from tf_gen.data.batches import WHOLE
-from tf_gen.data.cache import Cache
-from tf_gen.data.images import to_tanh_range
-from tf_gen.data.published.sets import MAPS, compare
-from tf_gen.data.sources import Unreadable
-from tf_gen.errors import UserError
-from tf_gen.evaluation.pix2pix import Translator, errors, full_figures
-from tf_gen.export import export_pix2pix
+from tf_gen.data.images import to_levels, to_tanh_range
+from tf_gen.evaluation.pix2pix import in_report_mode
+from tf_gen.export import export_pix2pix, translations
 from tf_gen.optimizers import FusedAdam
-from tf_gen.training import callbacks
-from tf_gen.training.checkpoints import newest_step, read_networks
-from tf_gen.training.run_dir import RunDir
+from tf_gen.training.callbacks import EpochSummary
+from tf_gen.training.checkpoints import read_networks
+from tf_gen.training.history import read_csv
 from tf_gen.training.schedules import LinearDecay
 from tf_gen.training.statistics import recompute_statistics
 
-SYNTHETIC = {"train": 128, "val": 32}  # pairs drawn
 SHOWN = 5  # validation images in each grid (the report)
-JITTER = 286 / 256  # the paper's resize before the crop
 EPOCH_VALIDATION = 100  # pairs at most at an epoch's end; all of them when training ends
 STATISTICS_IMAGES, STATISTICS_BATCH = 200, 20
 LOADING = """```python
@@ -42,48 +36,27 @@ images = tf.image.resize(tf.cast(images, tf.float32) / 255, ({size}, {size}), me
 outputs = model.translate(images)  # float32 [1, {size}, {size}, 3] in [0, 1]
 ```
 
-From this repository:
+As a Keras model, in [-1, 1]: `tf_gen.load("{path}")`, the generator. From this repository:
 `python -m experiments.translate --model {path} --input FOLDER --output FOLDER`
 """
 
 
 class Pix2PixTask:
-    """Pairs, networks and figures of one run; see ``experiments.runs.train_run``."""
+    """Pairs, networks and figures of one run; see ``experiments.tasks.task``."""
 
-    by = "val_l1_report_mode"
+    options = Pix2PixOptions
 
     def __init__(self, config):
-        self.config = config
-        self.depth = unet_depth(config.image_size)
-        self.data = load_data(config)
-        self.source, self.note, self.files = self.data.source, self.data.note, self.data.files
-        self.counts = (len(self.data.train), len(self.data.val))
-        self.digests = {
-            "train_digest": self.data.train.digest, "val_digest": self.data.val.digest,
-        }  # fmt: skip
-        self.epochs = config.epochs + config.decay_epochs
-        self.title = f"pix2pix_maps, {config.direction}"
-        self.loading = LOADING.replace("{size}", str(config.image_size))
-        self.shown = ("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake")
+        self.config, self.data = config, load_maps(config)
+        self.about = About(
+            title=f"pix2pix_maps, {config.direction}",
+            loading=LOADING.replace("{size}", str(config.image_size)),
+            shown=("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake"),
+            best_by="val_l1_report_mode",
+        )
 
-    def refuse_changes(self, folder: RunDir) -> None:
-        """Raise UserError if the learning rate has begun to fall towards another end than now."""
-        config = self.config
-        before = (folder.read("config.json") or {}).get("settings", {})
-        then = (before.get("epochs", 0), before.get("decay_epochs", 0))
-        now = (config.epochs, config.decay_epochs)
-        reached = newest_step(folder / "checkpoints")
-        epoch_steps = steps_per_epoch(self.counts[0], config.batch_size)
-        begun = any(decay and reached > epochs * epoch_steps for epochs, decay in (then, now))
-        if begun and then != now:
-            raise UserError(
-                f"--epochs, --decay-epochs: {folder.path} has reached step {reached}, where the "
-                f"learning rate falls already ({then[0]} and {then[1]} before, {now[0]} and "
-                f"{now[1]} now): these can no longer change"
-            )
-
-    def build(self):
-        """(A compiled and built Pix2Pix, what a checkpoint of it holds)."""
+    def build(self) -> Built:
+        """A compiled and built Pix2Pix."""
         config = self.config
         keras.utils.set_random_seed(config.seed)
         shared = {
@@ -91,7 +64,7 @@ class Pix2PixTask:
             "dtype": dtype_policy(config.precision),
         }  # fmt: skip
         self.model = model = Pix2Pix(
-            UNetGenerator(depth=self.depth, name="generator", **shared),
+            UNetGenerator(depth=unet_depth(config.image_size), name="generator", **shared),
             PatchDiscriminator(name="discriminator", **shared),
             adversarial_loss=config.adversarial_loss,
             reconstruction=config.reconstruction,
@@ -106,23 +79,25 @@ class Pix2PixTask:
         )
         model.build((None, config.image_size, config.image_size, 3))
         model.build_optimizers()
-        self.best = model.generator
-        self.report_mode = Translator(model.generator, "report_mode")
-        return model, {
+        self.translator = translations(model.generator, config.image_size)
+        parts = {
             "generator": model.generator,
             "discriminator": model.discriminator,
             "generator_optimizer": model.optimizer,
             "discriminator_optimizer": model.discriminator_optimizer,
         }
+        return Built(model, model.generator, parts)
 
     def _learning_rate(self):
-        config = self.config
+        config, epoch = self.config, self._epoch_steps()
         if not config.decay_epochs:
             return config.learning_rate
-        epoch = steps_per_epoch(self.counts[0], config.batch_size)
         return LinearDecay(config.learning_rate, config.epochs * epoch, config.decay_epochs * epoch)
 
-    def start(self, folder: RunDir) -> None:
+    def _epoch_steps(self):
+        return steps_per_epoch(len(self.data.train), self.config.batch_size)
+
+    def start(self) -> None:
         """Read another run's networks, its optimisers left alone (fine-tuning)."""
         if self.config.init_from:
             read_networks(
@@ -133,158 +108,77 @@ class Pix2PixTask:
 
     def batches(self, first_step: int, last_step: int, parts=WHOLE):
         """The training batches of these steps."""
-        config, data = self.config, self.data
+        config = self.config
         return training_batches(
-            data.train_inputs, data.train_targets, config.image_size,
+            *self.data.train_sides, config.image_size,
             config.batch_size, config.seed, first_step, last_step, parts,
         )  # fmt: skip
 
     def validate(self) -> dict[str, float]:
-        """At an epoch's end, in the report's mode."""
-        rows = slice(0, EPOCH_VALIDATION)
-        found = errors(self.report_mode(self.data.val_inputs[rows]), self.data.val_targets[rows])
-        return {f"val_{name}_report_mode": value for name, value in found.items()}
+        """In the report's mode."""
+        pairs = (side[:EPOCH_VALIDATION] for side in self.data.val_sides)
+        return report_mode_figures(self.translator, *pairs, self.config.seed)
 
-    def watchers(self, scalars, figures: Path):
-        """The validation images of each epoch (the report), in TensorBoard and as a picture."""
+    def watch(self, scalars, figures: Path):
+        """The report's samples of the data; the validation images of each epoch (the report), in
+        TensorBoard and as a picture."""
+        inputs, targets = (side[:SHOWN] for side in self.data.train_sides)
+        pictures.image_rows(
+            figures / "data_samples.png", {"input": inputs, "ground truth": targets}
+        )
         return [
-            callbacks.EpochSummary(scalars, image_summary("validation", self._grid)),
-            callbacks.EpochSummary(scalars, lambda epoch: self._draw_epoch(figures, epoch)),
+            EpochSummary(scalars, image_summary("validation", self._grid)),
+            EpochSummary(scalars, lambda epoch: self._draw_epoch(figures, epoch)),
         ]
 
     def _draw_epoch(self, figures, epoch):
-        _figures.image_table(figures / f"validation_epoch_{epoch}.png", self._shown())
+        pictures.image_table(figures / f"validation_epoch_{epoch}.png", self._shown())
 
-    def draw_data(self, figures: Path) -> None:
-        """The report's samples of the data."""
-        data = self.data
-        _figures.image_rows(
-            figures / "data_samples.png",
-            {"input": data.train_inputs[:SHOWN], "ground truth": data.train_targets[:SHOWN]},
+    def _grid(self):
+        return pictures.grid(*self._shown().values())
+
+    def _shown(self):
+        inputs, targets = (side[:SHOWN] for side in self.data.val_sides)
+        outputs = in_report_mode(self.translator, inputs, self.config.seed)
+        return {"input": inputs, "output": to_levels(outputs), "ground truth": targets}
+
+    def finish(self):
+        """The functions of the SavedModel, normalisation's statistics recomputed."""
+        inputs, _ = self.data.middle(self.config.image_size)
+        inputs = inputs[:STATISTICS_IMAGES]
+        recompute_statistics(
+            self.model.generator,
+            (
+                to_tanh_range(inputs[i : i + STATISTICS_BATCH])
+                for i in range(0, len(inputs), STATISTICS_BATCH)
+            ),
         )
+        return self.translator
 
-    def _shown(self) -> dict[str, np.ndarray]:
-        inputs = self.data.val_inputs[:SHOWN]
-        return {
-            "input": inputs,
-            "output": _figures.to_uint8(self.report_mode(inputs)),
-            "ground truth": self.data.val_targets[:SHOWN],
-        }
+    def measure(self, model, asked) -> dict[str, float]:
+        """All figures of a translator."""
+        return figures(model, self.data, self.config, asked)
 
-    def _grid(self) -> np.ndarray:
-        return _figures.grid(*self._shown().values())
-
-    def finish(self, folder: RunDir) -> dict:
-        """Statistics, all figures, pictures and the SavedModel."""
-        generator, data = self.model.generator, self.data
-        recompute_statistics(generator, _statistics_batches(data, self.config.image_size))
-        found = full_figures(generator, data.val_inputs, data.val_targets, data.train_targets)
-        export_pix2pix(generator, folder / "saved_model", self.config.image_size)
-        self._draw(folder)
-        return {"direction": self.config.direction, **found}
-
-    def _draw(self, folder: RunDir):
-        figures = folder / "figures"
-        _figures.image_rows(figures / "validation_last_epoch.png", self._shown())
+    def leave(self, folder: Path) -> None:
+        """Outputs, curves, the networks' tables, the SavedModel."""
+        size, where, term = self.config.image_size, folder / "figures", self.config.reconstruction
+        pictures.image_rows(where / "validation_last_epoch.png", self._shown())
         groups = {
             "generator": ["generator_loss", "generator_adversarial_loss"],
-            f"generator: {self.config.reconstruction}": [f"{self.config.reconstruction}_loss"],
+            f"generator: {term}": [f"{term}_loss"],
             "discriminator": [
                 "discriminator_loss", "discriminator_real_loss", "discriminator_fake_loss",
             ],
             "D(real) and D(fake)": ["d_real", "d_fake"],
         }  # fmt: skip
-        rows = callbacks.read_csv(folder / "logs" / "steps.csv")
-        epoch_steps = steps_per_epoch(self.counts[0], self.config.batch_size)
-        _figures.curves(figures / "loss_curves.png", rows, groups, epoch_steps)
-        size = self.config.image_size
+        rows = read_csv(folder / "logs" / "steps.csv")
+        pictures.curves(where / "loss_curves.png", rows, groups, self._epoch_steps())
         for network in (self.model.generator, self.model.discriminator):
-            _write_summary(figures / f"{network.name}_summary.txt", network.functional(size, size))
+            _write_summary(where / f"{network.name}_summary.txt", network.functional(size, size))
+        export_pix2pix(self.model.generator, folder / "saved_model", size)
 
 
 def _write_summary(path: Path, model) -> None:
     text = io.StringIO()
     model.summary(line_length=100, print_fn=lambda line: text.write(line + "\n"))
     path.write_text(text.getvalue())
-
-
-@dataclasses.dataclass(frozen=True)
-class Data:
-    """Both splits, towards the chosen direction: uint8 [N, H, W, 3]; training pairs have slack."""
-
-    train_inputs: np.ndarray
-    train_targets: np.ndarray
-    val_inputs: np.ndarray
-    val_targets: np.ndarray
-    train: Pairs
-    val: Pairs
-    source: str  # data_source of metrics.json
-    note: str = ""  # on how it differs from the published set
-    files: Sequence[tuple[str, str, str]] = ()  # of experiments.data.account
-
-
-def load_data(config) -> Data:
-    """Draw or read the pairs that the configuration names."""
-    sizes = {"train": round(config.image_size * JITTER), "val": config.image_size}
-    print(f"data: {'drawing' if config.data == 'synthetic' else 'reading'} {config.data}")
-    if config.data == "synthetic":
-        splits, about = {split: _draw(split, size) for split, size in sizes.items()}, ["synthetic"]
-    else:
-        source = source_of(config, {"maps": MAPS})
-        splits = _read(source, config, sizes)
-        files = pair_files(source, splits)
-        say_unused(files)
-        about = ["folder", "", files]
-        if config.data == "report":
-            counts = {split: len(pairs) for split, pairs in splits.items()}
-            digests = {split: pairs.digest for split, pairs in splits.items()}
-            about[:2] = told([compare(MAPS, counts, digests)])
-    train, val = splits["train"], splits["val"]
-    return Data(
-        *train.towards(config.direction), *val.towards(config.direction), train, val, *about
-    )
-
-
-def _read(source, config, sizes) -> dict[str, Pairs]:
-    """Both splits; what is unreadable in either is told in one error."""
-    found, bad, cache = {}, [], Cache(config.cache_gib)
-    for split in ("val", "train"):  # the smaller first: a missing one is told at once
-        try:
-            # the contract's figures are of validation images that were decoded in full
-            found[split] = load_pairs(
-                source, split, sizes[split], config.skip_unreadable,
-                cache=cache, in_full=split == "val",
-            )  # fmt: skip
-        except Unreadable as error:
-            bad.append(str(error))
-    if bad:
-        raise UserError("; ".join(bad))
-    return {split: found[split] for split in sizes}
-
-
-def _draw(split, size) -> Pairs:
-    count = SYNTHETIC[split]
-    aerial, street_map = draw_pairs(count, seed=list(SYNTHETIC).index(split), size=size)
-    names = tuple(f"{split} {i}" for i in range(count))
-    # Not of the pixels: machines may differ by one grey level and yet draw the same set.
-    return Pairs(aerial, street_map, names, digest=f"synthetic-1 {split} {count}")
-
-
-def unet_depth(image_size: int) -> int:
-    """Halvings for an image size: 8, as in the report, or what takes a smaller one to 1 x 1."""
-    if image_size > 0 and image_size % 256 == 0:
-        return 8
-    if 32 <= image_size < 256 and image_size & (image_size - 1) == 0:
-        return image_size.bit_length() - 1
-    raise UserError(
-        f"--image-size {image_size}: the U-Net halves it to the end, so it must be 32, 64, "
-        "128, 256, or a multiple of 256"
-    )
-
-
-def _statistics_batches(data: Data, size: int):
-    """Training inputs without jitter: the middle size x size of each."""
-    margin = (data.train_inputs.shape[1] - size) // 2
-    inputs = data.train_inputs[:STATISTICS_IMAGES, margin : margin + size, margin : margin + size]
-    for i in range(0, len(inputs), STATISTICS_BATCH):
-        yield to_tanh_range(inputs[i : i + STATISTICS_BATCH])

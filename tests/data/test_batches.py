@@ -7,8 +7,10 @@ import pytest
 import tensorflow as tf
 
 from tf_gen.data.batches import (
+    Parts,
     image_batches,
     ordered_batches,
+    shuffled_batches,
     steps_per_epoch,
     training_batches,
 )
@@ -157,6 +159,71 @@ def test_ordered_batches_show_all_once_in_order():
         np.testing.assert_allclose(shown_images, images[some.numpy()] / np.float32(255), atol=1e-7)
     alone = np.concatenate(list(ordered_batches(images, None, 4)))
     np.testing.assert_allclose(alone, images / np.float32(255), atol=1e-7)
+
+
+def codes_and_labels():
+    """Each row of codes tells its label: int32 [7, 4, 4] and [7]."""
+    labels = np.arange(COUNT, dtype=np.int32)
+    return 16 * labels[:, None, None] + np.arange(16, dtype=np.int32).reshape(4, 4), labels
+
+
+def test_codes_alone_are_batches_of_one_tensor_that_show_each_row_once_an_epoch():
+    codes, _ = codes_and_labels()
+    dataset = shuffled_batches(codes, 3, 5, 0, 6)
+    assert dataset.element_spec == tf.TensorSpec([None, 4, 4], tf.int32)
+    batches = list(dataset)
+    assert [len(batch) for batch in batches] == [3, 3, 1] * 2
+    epochs = np.concatenate(batches[:3]), np.concatenate(batches[3:])
+    for epoch in epochs:
+        np.testing.assert_array_equal(epoch[np.argsort(epoch[:, 0, 0])], codes)
+    assert not np.array_equal(*epochs)
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_codes_and_labels_stay_together(kind):
+    codes, labels = codes_and_labels()
+    batches = list(shuffled_batches(kind([codes, labels]), 3, 5, 0, 3))
+    for some_codes, some in batches:
+        np.testing.assert_array_equal(some_codes, codes[some.numpy()])
+    assert sorted(np.concatenate([some for _, some in batches])) == labels.tolist()
+
+
+def test_batches_of_any_arrays_are_gone_on_with_at_any_step():
+    whole = list(shuffled_batches(codes_and_labels(), 3, 5, 0, 9))
+    for late, early in zip(
+        shuffled_batches(codes_and_labels(), 3, 5, 4, 9), whole[4:], strict=True
+    ):
+        for got, expected in zip(late, early, strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_parts_are_shares_of_the_batches_in_turn():
+    codes, _ = codes_and_labels()
+    shares = [list(shuffled_batches(codes, 4, 5, 0, 4, Parts(i, 1, 2))) for i in range(2)]
+    both = list(shuffled_batches(codes, 4, 5, 0, 4, Parts(0, 2, 2)))
+    assert [len(share) for share in both] == [2, 2, 1, 1] * 2  # one row is left out of each epoch
+    for got, expected in zip(both, sum(zip(*shares, strict=True), ()), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    for start in (0, 4):
+        rows = np.concatenate(both[start : start + 4])[:, 0, 0]
+        assert len(set(rows)) == 6 and set(rows) < set(codes[:, 0, 0])
+
+
+def test_what_prepares_a_batch_is_told_its_step_and_part():
+    def prepare(codes, labels, step, part):
+        return {"step": step, "part": part[0], "of": part[1], "difference": codes[:, 0, 0] - labels}
+
+    batches = shuffled_batches(codes_and_labels(), 4, 5, 1, 3, Parts(1, 2, 4), prepare)
+    told = [(int(b["step"]), int(b["part"]), int(b["of"])) for b in batches]
+    assert told == [(1, 1, 4), (1, 2, 4), (2, 1, 4), (2, 2, 4)]
+    _, labels = codes_and_labels()
+    assert all(set(batch["difference"].numpy()) <= set(15 * labels) for batch in batches)
+
+
+def test_arrays_of_different_lengths_are_refused():
+    codes, labels = codes_and_labels()
+    with pytest.raises(ValueError, match="arrays of 6 and 7 rows do not match"):
+        shuffled_batches((codes, labels[1:]), 3, 0, 0, 1)
 
 
 def test_images_in_a_file_give_the_same_batches_as_in_memory(tmp_path):

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_gen.data.images import paired_jitter, to_tanh_range
+from tf_gen.data.images import (
+    paired_jitter,
+    tanh_from_unit,
+    to_levels,
+    to_tanh_range,
+    to_unit_range,
+    unit_from_tanh,
+)
 
 
 def distinct_pixels(height, width):
@@ -50,6 +57,31 @@ def test_grey_levels_are_equally_spaced_and_come_back():
     scaled = to_tanh_range(levels).numpy().astype(float)
     np.testing.assert_allclose(scaled, np.linspace(-1, 1, 256), atol=1e-7)
     np.testing.assert_array_equal(np.rint((scaled + 1) * 127.5), levels)
+
+
+# ------------------------------------------------------------------------- between the ranges
+
+LEVELS = np.arange(256, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, tf.constant], ids=["array", "tensor"])
+def test_the_ranges_of_tanh_and_sigmoid_are_mapped_onto_each_other(kind):
+    tanh, unit = kind(np.float32([-1.0, -0.5, 0.0, 1.0])), kind(np.float32([0.0, 0.25, 0.5, 1.0]))
+    assert type(unit_from_tanh(tanh)) is type(tanh_from_unit(unit)) is type(tanh)
+    np.testing.assert_array_equal(unit_from_tanh(tanh), unit)
+    np.testing.assert_array_equal(tanh_from_unit(unit), tanh)
+
+
+def test_all_grey_levels_come_back_from_either_range():
+    np.testing.assert_array_equal(to_levels(to_unit_range(LEVELS)), LEVELS)
+    np.testing.assert_array_equal(to_levels(unit_from_tanh(to_tanh_range(LEVELS))), LEVELS)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, tf.constant], ids=["array", "tensor"])
+def test_grey_levels_are_clipped_and_rounded(kind):
+    levels = to_levels(kind(np.float32([[-0.1, 0.4 / 255], [0.6 / 255, 1.1]])))
+    assert isinstance(levels, np.ndarray) and levels.dtype == np.uint8
+    np.testing.assert_array_equal(levels, [[0, 0], [1, 255]])
 
 
 # ----------------------------------------------------------------------------------- paired_jitter

@@ -254,7 +254,7 @@ def test_a_truncated_file_is_named_or_skipped_with_its_pair(layout, folder, tmp_
     damage(tmp_path / folder / "2.png")
     message = refusal(tmp_path)
     assert f"{folder}/2.png" in message
-    assert "--skip-unreadable" in message
+    assert "skip_unreadable=True" in message
 
     pairs = load_pairs(tmp_path, "train", SIZE, skip_unreadable=True)
     assert_holds(pairs, 1, 10)

@@ -543,7 +543,7 @@ def test_rows_come_in_the_order_of_the_names_whatever_that_of_the_items(count, r
 @pytest.mark.parametrize("count", [4, 60, 200])
 def test_one_error_lists_every_bad_file(count, rows_of):
     names = [str(i) for i in range(count)]
-    with pytest.raises(Unreadable, match="--skip-unreadable") as caught:
+    with pytest.raises(Unreadable, match="named, or pass skip_unreadable=True$") as caught:
         rows_of(names, to_odd_row, order=names[::-1])
     message = str(caught.value)
     assert message.startswith(f"{count // 2} unreadable: file 0.jpg: damaged; file 2.jpg: damaged")

@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 from skimage.metrics import structural_similarity
 
+from tf_gen import CVAE, VAE
+from tf_gen.data import ordered_batches
 from tf_gen.evaluation import autoencoders as evaluation
 
 RNG = np.random.default_rng(0)
@@ -59,3 +61,28 @@ def test_codes_are_counted_over_the_whole_split():
     assert evaluation.code_counts(codes, 5).tolist() == [2, 2, 0, 2, 0]
     found = evaluation.code_figures(codes, 5)
     assert found == {"perplexity": pytest.approx(3.0), "codes_used": pytest.approx(0.6)}
+
+
+SMALL = {"image_size": 16, "latent_dim": 3, "filters": (4, 4, 8), "kl_weight": 0.5, "seed": 4}
+
+
+@pytest.mark.parametrize("labelled", [False, True], ids=["VAE", "CVAE"])
+def test_a_bound_from_encode_and_decode_is_what_the_models_own_evaluate_gives(labelled):
+    images = RNG.integers(0, 256, (11, 16, 16, 3), np.uint8)
+    labels = [np.arange(11, dtype=np.int32) % 2] * labelled
+    model = CVAE(2, **SMALL) if labelled else VAE(**SMALL)
+    model.compile()
+    batches = ordered_batches(images, *(labels or [None]), 4)  # the last has three
+    expected = model.evaluate(batches, verbose=0, return_dict=True)
+    found = evaluation.elbo_terms(model, images, *labels, batch=4, kl_weight=0.5, seed=4)
+    assert found == pytest.approx(expected, rel=1e-5)
+    other = evaluation.elbo_terms(model, images, *labels, batch=4, kl_weight=0.5, seed=5)
+    assert other["recon_loss"] != found["recon_loss"]
+
+
+def test_mutual_information_is_told_only_below_its_ceiling():
+    apart = 100.0 * np.arange(20)[:, None] * np.ones((1, 2))  # each image a region of its own
+    found = evaluation.latent_figures(apart, np.zeros((20, 2)))
+    assert found == {"active_units": 2.0}
+    near = evaluation.latent_figures(RNG.normal(size=(20, 2)), np.zeros((20, 2)))
+    assert 0 < near["mutual_information"] < np.log(20)

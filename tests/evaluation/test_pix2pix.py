@@ -6,77 +6,96 @@ import pytest
 from tf_gen import UNetGenerator, metrics
 from tf_gen.data.images import to_tanh_range
 from tf_gen.evaluation.pix2pix import (
-    Translator,
     errors,
-    full_figures,
+    in_report_mode,
+    map_agreement,
     noise_std,
-    trivial_answers,
+    translated,
+    trivial_figures,
 )
+from tf_gen.export import translations
 from tf_gen.layers import example_seeds
 
 RNG = np.random.default_rng(0)
 INPUTS, TARGETS, TRAINING = RNG.integers(0, 256, (3, 5, 32, 32, 3), dtype=np.uint8)
 
 
-@pytest.fixture(scope="module")
-def generator():
-    generator = UNetGenerator(filters=4, depth=5)
+def made(**options):
+    generator = UNetGenerator(filters=4, depth=5, **options)
     generator.build((None, 32, 32, 3))
     return generator
 
 
-def test_the_reports_mode_uses_batches_of_two_and_noise_by_place(generator):
-    found = Translator(generator, "report_mode")(INPUTS)
-    seeds = example_seeds(0, 5)
-    expected = generator(
-        to_tanh_range(INPUTS[2:4]), dropout=True, statistics="batch", seed=seeds[2:4]
-    )
-    np.testing.assert_allclose(found[2:4], expected, atol=1e-5)
+@pytest.fixture(scope="module")
+def generator():
+    return made()
+
+
+@pytest.fixture(scope="module")
+def translator(generator):
+    return translations(generator, 32)
+
+
+def test_the_reports_mode_uses_batches_of_two_and_noise_by_seed_and_place(generator, translator):
+    found = in_report_mode(translator, INPUTS, seed=3)
+    seeds = example_seeds([3, 2], 2)  # of the batch that begins with the third image
+    expected = generator(to_tanh_range(INPUTS[2:4]), dropout=True, statistics="batch", seed=seeds)
+    np.testing.assert_allclose(found[2:4], expected / 2 + 0.5, atol=1e-5)
     assert found.shape == INPUTS.shape
 
 
+def test_images_are_translated_in_order_and_counted(translator):
+    counts = []
+    found = translated(lambda batch, first: batch * 0.5, INPUTS, counts.append)
+    np.testing.assert_allclose(found, INPUTS / 510, atol=1e-6)
+    assert counts == [2, 2, 1]
+
+
 def test_errors_are_those_of_each_image_averaged():
-    outputs = RNG.uniform(-1, 1, TARGETS.shape).astype(np.float32)
-    found = errors(outputs, TARGETS)
-    images, wanted = outputs / 2 + 0.5, TARGETS.astype(np.float32) / 255
-    np.testing.assert_allclose(found["l1"], np.abs(images - wanted).mean(), rtol=1e-5)
-    np.testing.assert_allclose(
-        found["ssim"], metrics.ssim(wanted, images).numpy().mean(), rtol=1e-4
-    )
+    outputs = RNG.uniform(0, 1, TARGETS.shape).astype(np.float32)
+    found, wanted = errors(outputs, TARGETS), TARGETS.astype(np.float32) / 255
+    np.testing.assert_allclose(found["l1"], np.abs(outputs - wanted).mean(), rtol=1e-5)
+    expected = metrics.ssim(wanted, outputs).numpy().mean()
+    np.testing.assert_allclose(found["ssim"], expected, rtol=1e-4)
+    assert set(found) == {"l1", "psnr", "ssim"}
 
 
 def test_trivial_answers_are_the_mean_colour_and_the_input():
-    answers = trivial_answers(INPUTS, TARGETS, TRAINING)
-    np.testing.assert_allclose(
-        answers["mean_colour"][3, 7, 9] * 127.5 + 127.5, TRAINING.mean((0, 1, 2)), rtol=1e-5
-    )
-    np.testing.assert_allclose(answers["copy"] * 127.5 + 127.5, INPUTS, atol=1e-3)
-    assert "copy" not in trivial_answers(INPUTS[..., :1], TARGETS, TRAINING)
+    found, wanted = trivial_figures(INPUTS, TARGETS, TRAINING), TARGETS / 255
+    flat = np.abs(TRAINING.mean((0, 1, 2)) / 255 - wanted).mean()
+    assert found["val_l1_mean_colour"] == pytest.approx(flat, rel=1e-5)
+    assert found["val_l1_copy"] == pytest.approx(np.abs(INPUTS / 255 - wanted).mean(), rel=1e-5)
+    assert set(found) == {f"val_{m}_{a}" for m in ("l1", "ssim") for a in ("mean_colour", "copy")}
+    grey = trivial_figures(INPUTS[..., :1], TARGETS, TRAINING)
+    assert not any(name.endswith("copy") for name in grey)
 
 
-def test_all_figures_have_the_contracts_names(generator):
-    found = full_figures(generator, INPUTS, TARGETS, TRAINING)
-    modes = [f"val_{m}{s}" for m in ("l1", "psnr", "ssim")
-             for s in ("", "_report_mode", "_image_statistics")]  # fmt: skip
-    trivial = [f"val_{m}_{a}" for m in ("l1", "ssim") for a in ("mean_colour", "copy")]
-    assert set(found) == {*modes, *trivial, "noise_std"}
-    assert all(type(value) is float and np.isfinite(value) for value in found.values())
-
-
-def test_noise_is_measured_over_eight_draws(generator):
-    draws = [Translator(generator, "report_mode")(INPUTS, n) / 2 for n in range(8)]
+def test_noise_is_measured_over_eight_draws(translator):
+    draws = [in_report_mode(translator, INPUTS, draw) for draw in range(8)]
     expected = np.std(draws, axis=0).mean()
-    noisy = Translator(generator, "report_mode")
-    np.testing.assert_allclose(noise_std(noisy, INPUTS), expected, rtol=1e-4)
-    quiet = Translator(UNetGenerator(filters=4, depth=5, dropout=0.0), "report_mode")
+    np.testing.assert_allclose(noise_std(translator, INPUTS), expected, rtol=1e-4)
+    quiet = translations(made(dropout=0.0), 32)
     assert noise_std(quiet, INPUTS) < 1e-6 < expected
 
 
 def test_images_that_are_large_enough_are_compared_at_five_scales_too():
     targets = RNG.integers(0, 256, (1, 176, 176, 3), dtype=np.uint8)
-    outputs = (to_tanh_range(targets) * 0.9).numpy()
+    outputs = (targets * np.float32(0.9 / 255)).astype(np.float32)
     found = errors(outputs, targets)
-    expected = metrics.ms_ssim(targets.astype(np.float32) / 255, outputs / 2 + 0.5).numpy()[0]
-    assert found["ms_ssim"] == pytest.approx(expected) and "ms_ssim" not in errors(
-        outputs[:, :170], targets[:, :170]
-    )
+    expected = metrics.ms_ssim(targets.astype(np.float32) / 255, outputs).numpy()[0]
+    assert found["ms_ssim"] == pytest.approx(expected)
+    assert "ms_ssim" not in errors(outputs[:, :170], targets[:, :170])
+
+
+def test_maps_agree_by_class_over_all_pixels():
+    water, street = (179, 209, 255), (255, 255, 255)
+    truth = np.full((2, 4, 4, 3), water, np.uint8)
+    truth[:, :2] = street
+    found = truth.astype(np.float32) / 255
+    found[0, 0] = np.array(water) / 255  # 4 of 16 pixels of street are taken for water
+    agreement = map_agreement(truth, found)
+    assert agreement["map_iou_street"] == pytest.approx(12 / 16)
+    assert agreement["map_recall_street"] == pytest.approx(12 / 16)
+    assert agreement["map_iou_water"] == pytest.approx(16 / 20)
+    assert agreement["map_iou"] == pytest.approx((12 / 16 + 16 / 20) / 2)
+    assert "map_iou_green" not in agreement

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tf_gen import UNetGenerator
 from tf_gen.data.reading import decode, resize
-from tf_gen.export import export_pix2pix
+from tf_gen.export import export_pix2pix, translations
 from tf_gen.layers import example_seeds
 
 SIZE = 32
@@ -54,6 +54,19 @@ def test_translate_noisy_is_the_reports_mode(exported):
     np.testing.assert_allclose(found, from_generator(generator, IMAGES, **mode), atol=1e-5)
     np.testing.assert_array_equal(found, model.translate_noisy(IMAGES, seed))
     assert (found != model.translate_noisy(IMAGES, seed + 1).numpy()).any()
+
+
+def test_the_functions_are_had_without_a_file_and_one_more_of_each_images_statistics(exported):
+    generator, _, model = exported
+    found = translations(generator, SIZE)
+    np.testing.assert_allclose(found.translate(IMAGES), model.translate(IMAGES), atol=1e-6)
+    assert found.sizes().numpy().tolist() == [SIZE, generator.factor]
+    by_image = found.translate_image_statistics(IMAGES).numpy()
+    expected = from_generator(generator, IMAGES, dropout=False, statistics="image")
+    np.testing.assert_allclose(by_image, expected, atol=1e-5)
+    alone = found.translate_image_statistics(IMAGES[:1])
+    np.testing.assert_allclose(by_image[:1], alone, atol=1e-5)
+    assert not hasattr(model, "translate_image_statistics")
 
 
 def encoded(mode, size, kind="PNG"):

@@ -74,6 +74,33 @@ def test_training_equals_keras_own_layer_gradients_and_moving_statistics_include
         np.testing.assert_allclose(ours, expected, atol=2e-4)
 
 
+@pytest.mark.parametrize("scale", [True, False])
+@pytest.mark.parametrize("center", [True, False])
+def test_without_gamma_or_beta_it_equals_keras_own_layer_in_every_mode(center, scale):
+    ours, keras_own = (
+        kind(center=center, scale=scale, momentum=0.0)
+        for kind in (BatchNorm, keras.layers.BatchNormalization)
+    )
+    for layer in (ours, keras_own):
+        layer.build(X.shape)
+        for i, weight in enumerate(layer.trainable_variables):
+            weight.assign([1.5 + i, 2.0, 3.0])
+    assert len(ours.trainable_variables) == center + scale
+    of_images = np.concatenate([keras_own(X[i : i + 1], training=True) for i in range(len(X))])
+    np.testing.assert_allclose(ours(X, statistics="image"), of_images, atol=1e-4)
+    of_batch = keras_own(X, training=True)
+    for mode in ({"training": True}, {"statistics": "batch"}, {"statistics": "measure"}):
+        np.testing.assert_allclose(ours(X, **mode), of_batch, atol=1e-4)
+        np.testing.assert_allclose(ours.moving_mean, keras_own.moving_mean, atol=1e-5)
+        np.testing.assert_allclose(ours.moving_variance, keras_own.moving_variance, rtol=1e-5)
+    np.testing.assert_allclose(ours(X), keras_own(X), atol=1e-4)
+    instance = InstanceNorm(center=center, scale=scale)
+    instance.build(X.shape)
+    for weight, of_ours in zip(instance.weights, ours.trainable_variables, strict=True):
+        weight.assign(of_ours)
+    np.testing.assert_allclose(instance(X), of_images, atol=1e-4)
+
+
 def test_a_single_value_for_each_channel_is_normalised_to_zero_and_stays_finite():
     layer = BatchNorm()
     y = layer(np.full((1, 1, 1, 3), 5.0, np.float32), training=True)
@@ -109,7 +136,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
-from tf_gen.layers import make_normalization
+from tf_gen.layers import BatchNorm, make_normalization
 
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 rng = np.random.default_rng(0)
@@ -121,21 +148,24 @@ def of_share(layer, x, weights):
         tape.watch(x)
         y = layer(x, training=True)
         loss = tf.reduce_sum(y * weights)
-    return y, tape.gradient(loss, [x, layer.gamma.value])
+    return y, tape.gradient(loss, [x, *(v.value for v in layer.trainable_variables)])
 
 
 def made(kind):
-    layer = make_normalization(kind)
+    layer = make_normalization(kind) if kind else BatchNorm(
+        center=False, scale=False, synchronized=True
+    )
     layer.build(x.shape)
     return layer
 
 
-whole = made("batch")
-y, (dx, dgamma) = of_share(whole, tf.constant(x), tf.constant(weights))
-for kind, equal in (("sync_batch", True), ("batch", False)):
+for kind, equal in (("sync_batch", True), ("batch", False), (None, True)):
+    whole = made(kind)
+    y, (dx, *dweights) = of_share(whole, tf.constant(x), tf.constant(weights))
     with strategy.scope():
         layer = made(kind)
-        layer.gamma.assign(whole.gamma)
+        for weight, of_whole in zip(layer.trainable_variables, whole.trainable_variables):
+            weight.assign(of_whole)
 
     @tf.function
     def both():
@@ -146,11 +176,11 @@ for kind, equal in (("sync_batch", True), ("batch", False)):
 
         return strategy.run(run)
 
-    shares, (dxs, dgammas) = both()
+    shares, (dxs, *dshares) = both()
     for found, expected in (
         (tf.concat(strategy.experimental_local_results(shares), 0), y),
         (tf.concat(strategy.experimental_local_results(dxs), 0), dx),
-        (strategy.reduce("SUM", dgammas, axis=None), dgamma),
+        *((strategy.reduce("SUM", d, axis=None), e) for d, e in zip(dshares[:1], dweights)),
         (layer.moving_variance, whole.moving_variance),
     ):
         assert np.allclose(found, expected, rtol=1e-4, atol=1e-4) == equal, (kind, found, expected)

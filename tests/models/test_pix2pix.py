@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from experiments.benchmarks.work import executed
-from tf_gen import Pix2Pix, losses
+from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator, losses
 from tf_gen.errors import UserError
 from tf_gen.layers import example_seeds
 
@@ -149,6 +149,14 @@ def test_fit_names_values_out_of_range(make_pix2pix, pairs, scale):
         make_pix2pix().fit(scale(pairs[0]), pairs[1], batch_size=2, verbose=0)
 
 
+def test_what_is_no_pair_is_refused(make_pix2pix, pairs):
+    weights = np.ones(len(pairs[0]), np.float32)
+    with pytest.raises(UserError, match="leave the weights out"):
+        make_pix2pix().fit(*pairs, sample_weight=weights, batch_size=2, verbose=0)
+    with pytest.raises(UserError, match="give it .inputs, targets."):
+        make_pix2pix().fit(pairs[0], batch_size=2, verbose=0)
+
+
 def test_compile_takes_two_optimizers_by_name_and_refuses_one(make_pix2pix):
     model = make_pix2pix(compiled=False)
     model.compile("sgd", "adam")
@@ -192,6 +200,80 @@ def test_predict_and_evaluate_use_fixed_statistics_without_noise(make_pix2pix, p
     found = model.evaluate(*pairs, batch_size=3, verbose=0, return_dict=True)
     np.testing.assert_allclose(found["l1"], np.abs(outputs - pairs[1]).mean() / 2, rtol=1e-4)
     assert set(found) == {"l1", "psnr", "ssim"}
+
+
+def test_train_and_test_on_batch_give_the_logs_of_that_batch(make_pix2pix, pairs):
+    by_batch, by_step = make_pix2pix(), make_pix2pix()
+    for step in range(2):
+        batch = batch_of(pairs, step)
+        found = by_batch.train_on_batch(*batch, return_dict=True)
+        expected = {name: float(value) for name, value in by_step.train_step(batch).items()}
+        assert found == pytest.approx(expected, rel=1e-4)
+        assert set(found) == set(by_batch.log_names)
+        found = by_batch.test_on_batch(*batch, return_dict=True)
+        assert found == by_batch.evaluate(*batch, verbose=0, return_dict=True)
+        assert list(found.values()) == by_batch.evaluate(*batch, verbose=0)
+
+
+class TwoScales(keras.Model):
+    """Judges the image and every other of its pixels, and shows a feature of the first."""
+
+    conditional = True
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.fine, self.coarse = (PatchDiscriminator(2, field, name=f"of_{field}")
+                                  for field in (16, 1))  # fmt: skip
+
+    def build(self, input_shape):
+        self.fine.build(input_shape)
+        self.coarse.build(input_shape)
+
+    def call(self, images, training=False):
+        halves = [side[:, ::2, ::2] for side in images]
+        return [self.fine(images, training=training), self.coarse(halves, training=training)]
+
+
+def test_a_discriminator_of_several_scales_is_judged_by_the_sum(make_pix2pix, pairs):
+    model = Pix2Pix(UNetGenerator(2, 5), TwoScales())
+    model.compile()
+    model.build((None, 32, 32, 3))
+    judged = model.judge(*batch_of(pairs))
+    before = model.discriminator.coarse.logits.kernel.numpy()
+    logs = model.train_step(batch_of(pairs))
+    each = [losses.discriminator_terms("non_saturating", one, one)[0] for one in judged]
+    np.testing.assert_allclose(logs["discriminator_real_loss"], sum(each), rtol=1e-5)
+    means = [tf.reduce_mean(tf.sigmoid(one)) for one in judged]
+    np.testing.assert_allclose(logs["d_real"], np.mean(means), rtol=1e-5)
+    assert (model.discriminator.coarse.logits.kernel != before).numpy().any()
+
+
+class FeatureMatching(Pix2Pix):
+    """A term more, from what the discriminator makes of the targets."""
+
+    def generator_terms(self, inputs, targets, fakes, judged):
+        logs = super().generator_terms(inputs, targets, fakes, judged)
+        difference = tf.reduce_mean(tf.abs(self.judge(inputs, targets) - judged))
+        return {**logs, "generator_loss": logs["generator_loss"] + self.weight * difference,
+                "matching_loss": difference}  # fmt: skip
+
+    @property
+    def log_names(self):
+        return (*super().log_names, "matching_loss")
+
+
+def test_a_subclass_adds_a_term_and_its_log_is_in_the_history(make_pix2pix, pairs):
+    plain, networks = make_pix2pix(), make_pix2pix()
+    model = FeatureMatching(networks.generator, networks.discriminator)
+    model.weight = 10.0
+    model.compile()
+    for fitted in (model, plain):
+        fitted.fit(*pairs, batch_size=8, shuffle=False, verbose=0, validation_data=pairs)
+    added = {"matching_loss", "val_l1", "val_psnr", "val_ssim"}
+    history = {name: values[0] for name, values in model.history.history.items()}
+    assert set(history) == set(plain.log_names) | added
+    expected = plain.history.history["generator_loss"][0] + 10.0 * history["matching_loss"]
+    np.testing.assert_allclose(history["generator_loss"], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -3,22 +3,32 @@
 import json
 import resource
 
+import keras
 import numpy as np
 import pytest
 
+from tf_gen import UNetGenerator
 from tf_gen.errors import UserError
 from tf_gen.optimizers import FusedAdam
-from tf_gen.training.checkpoints import Checkpoints, newest_step, read_networks
+from tf_gen.training.checkpoints import (
+    Checkpoints,
+    MetricVariables,
+    copy_weights,
+    newest_step,
+    read_networks,
+)
 from tf_gen.training.schedules import LinearDecay
 
 
-def checkpoints_of(model, folder, **options):
+def checkpoints_of(model, folder, metrics=None, **options):
     parts = {
         "generator": model.generator,
         "discriminator": model.discriminator,
         "generator_optimizer": model.optimizer,
         "discriminator_optimizer": model.discriminator_optimizer,
     }
+    if metrics:
+        parts["metrics"] = metrics
     checkpoints = Checkpoints(folder, parts, step=model.optimizer.iterations, **options)
     checkpoints.set_params({"steps": 100})
     return checkpoints
@@ -208,6 +218,97 @@ def test_a_rate_that_becomes_a_schedule_does_not_keep_a_checkpoint_from_being_re
     ]
     for a, b in zip(*moments, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+class Counted:
+    """So many metrics, each of which has counted to the same value."""
+
+    def __init__(self, count, value=0.0):
+        self.metrics = [keras.metrics.Sum(name=f"metric_{i}") for i in range(count)]
+        for metric in self.metrics:
+            metric.update_state(value)
+
+    def values(self):
+        return [float(metric.result()) for metric in self.metrics]
+
+
+@pytest.mark.parametrize(("stored", "found"), [(2, [5, 5]), (0, [0, 0]), (1, [0, 0]), (3, [0, 0])])
+def test_metrics_of_another_number_than_the_checkpoints_start_anew(
+    make_pix2pix, pairs, tmp_path, stored, found
+):
+    saved, loaded, counted = make_pix2pix(), make_pix2pix(), Counted(2)
+    take_steps(saved, pairs, 1)
+    checkpoints_of(saved, tmp_path, stored and MetricVariables(Counted(stored, 5.0))).save()
+    checkpoints = checkpoints_of(loaded, tmp_path, MetricVariables(counted))
+    assert checkpoints.restore() == 1 and counted.values() == found
+    for a, b in zip(state(saved), state(loaded), strict=True):
+        np.testing.assert_array_equal(a, b)
+    take_steps(loaded, pairs, 1)
+    checkpoints.save()
+    assert checkpoints_of(loaded, tmp_path).restore() == 2  # nor need they be asked for
+
+
+def test_metrics_start_anew_though_a_damaged_checkpoint_was_read_first(
+    make_pix2pix, pairs, tmp_path, capsys
+):
+    model, counted = make_pix2pix(), Counted(1)
+    take_steps(model, pairs, 1)
+    checkpoints_of(model, tmp_path).save()
+    take_steps(model, pairs, 1)
+    other = make_pix2pix(normalization="none")  # read as far as it fits, which metrics do
+    other.optimizer.iterations.assign(2)
+    checkpoints_of(other, tmp_path, MetricVariables(Counted(1, 5.0))).save()
+    checkpoints = checkpoints_of(model, tmp_path, MetricVariables(counted))
+    assert checkpoints.restore() == 1 and counted.values() == [0.0]
+    assert "step-2: this checkpoint cannot be read" in capsys.readouterr().out
+
+
+def test_what_is_not_optional_must_be_there_and_nothing_may_be_left(make_pix2pix, tmp_path):
+    model = make_pix2pix()
+    for folder, stored, wanted in (("a", None, Counted(1)), ("b", Counted(1), None)):
+        metrics = [counted and MetricVariables(counted) for counted in (stored, wanted)]
+        checkpoints_of(model, tmp_path / folder, metrics[0]).save()
+        with pytest.raises(UserError, match="no checkpoint in it can be read"):
+            checkpoints_of(model, tmp_path / folder, metrics[1], optional=()).restore()
+
+
+def u_net(channels=3, **options):
+    model = UNetGenerator(filters=4, depth=3, output_channels=channels, **options)
+    model.build((None, 8, 8, 3))
+    return model
+
+
+def test_weights_are_copied_by_their_paths_as_far_as_shapes_agree():
+    source, target = u_net(), u_net(channels=1, name="another")
+    before = target.output_convolution.get_weights()
+    assert copy_weights(source, target) == ["output/kernel", "output/bias"]
+    for a, b in zip(source.weights[:-2], target.weights[:-2], strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(before, target.output_convolution.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert copy_weights(source, u_net()) == []
+
+
+def test_weights_are_copied_into_a_part_of_a_model():
+    class Enhancer(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.global_generator = UNetGenerator(filters=4, depth=3, name="global_generator")
+
+        def build(self, shape):
+            self.global_generator.build(shape)
+
+    source, enhancer = u_net(), Enhancer()
+    enhancer.build((None, 8, 8, 3))
+    assert enhancer.weights[0].path.startswith("enhancer/global_generator/")
+    assert copy_weights(source, enhancer.global_generator) == []
+    for a, b in zip(source.weights, enhancer.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_models_with_no_weight_in_common_are_named(make_pix2pix):
+    with pytest.raises(UserError, match="no weight of first fits second; take a model of the"):
+        copy_weights(u_net(name="first"), make_pix2pix(normalization="none", name="second"))
 
 
 def test_networks_alone_are_read_for_fine_tuning(make_pix2pix, pairs, tmp_path):

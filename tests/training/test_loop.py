@@ -29,6 +29,12 @@ class Recorder(keras.callbacks.Callback):
         self.calls.append(batch)
         self.logs = logs
 
+    def on_test_begin(self, logs=None):
+        self.calls.append("validation")
+
+    def on_test_end(self, logs=None):
+        self.calls.append(sorted(logs))
+
     def on_epoch_end(self, epoch, logs=None):
         self.calls.append("end of epoch")
         self.epoch_logs = logs
@@ -49,9 +55,18 @@ def make_batches(pairs):
 def test_it_makes_the_calls_of_fit(make_pix2pix, make_batches, pairs):
     ours, keras_own = Recorder(), Recorder()
     model = make_pix2pix()
-    reached = train(model, make_batches, steps_per_epoch=4, total_steps=8, callbacks=[ours])
     dataset = tf.data.Dataset.from_tensor_slices(pairs).batch(2)
-    model.fit(dataset, epochs=2, shuffle=False, verbose=0, callbacks=[keras_own])
+
+    def validate():
+        found = model.evaluate(dataset, verbose=0, return_dict=True)
+        return {f"val_{name}": value for name, value in found.items()}
+
+    reached = train(
+        model, make_batches, steps_per_epoch=4, total_steps=8, callbacks=[ours], validate=validate
+    )
+    model.fit(
+        dataset, epochs=2, shuffle=False, verbose=0, callbacks=[keras_own], validation_data=dataset
+    )
     assert ours.calls == keras_own.calls and reached == 8
     assert set(ours.logs) - set(keras_own.logs) == {"step_seconds"}
 
@@ -88,8 +103,9 @@ def test_epoch_logs_are_means_beside_the_validation_figures(make_pix2pix, make_b
     assert recorder.epoch_logs["val_l1"] == 0.5
 
 
+@pytest.mark.parametrize("holds", ["metrics", "logs"])
 def test_means_of_an_epoch_that_was_gone_on_with_are_those_of_the_whole_epoch(
-    make_pix2pix, make_batches
+    make_pix2pix, make_batches, holds
 ):
     whole, parts = make_pix2pix(), make_pix2pix()
     expected, recorder, kept = Recorder(), Recorder(), []
@@ -100,11 +116,26 @@ def test_means_of_an_epoch_that_was_gone_on_with_are_those_of_the_whole_epoch(
     train(parts, make_batches, steps_per_epoch=4, total_steps=3, callbacks=[collect])
     for log in kept:
         del log["step_seconds"]
+    if holds == "logs":
+        parts.reset_metrics()
     train(
         parts, make_batches, steps_per_epoch=4, first_step=3, total_steps=4,
-        earlier_logs=kept, callbacks=[recorder],
+        earlier_logs=kept if holds == "logs" else (), callbacks=[recorder],
     )  # fmt: skip
-    assert recorder.epoch_logs == expected.epoch_logs
+    assert recorder.epoch_logs == pytest.approx(expected.epoch_logs, rel=1e-6)
+
+
+def test_an_epochs_end_that_is_owed_has_the_figures_of_the_models_metrics(
+    make_pix2pix, make_batches
+):
+    model, whole, owed = make_pix2pix(), Recorder(), Recorder()
+    train(model, make_batches, steps_per_epoch=4, total_steps=4, callbacks=[whole])
+    train(
+        model, make_batches, steps_per_epoch=4, first_step=4, total_steps=4, owes_epoch_end=True,
+        callbacks=[owed], validate=lambda: {"val_l1": 0.5},
+    )  # fmt: skip
+    assert owed.calls == ["begin", "epoch 0", "validation", ["l1"], "end of epoch", "end"]
+    assert owed.epoch_logs == {**whole.epoch_logs, "val_l1": 0.5}
 
 
 def test_logs_read_every_few_steps_are_their_means_and_change_nothing(make_pix2pix, make_batches):

@@ -8,9 +8,9 @@ from tf_gen.errors import UserError
 from tf_gen.training.run_dir import RunDir, run_record
 
 
-def claim(folder, name, identity, settings):
+def claim(folder, name, identity, settings, **defaults):
     record = run_record(name, identity, settings)
-    continuing = folder.compare(record)
+    continuing = folder.compare(record, defaults)
     folder.write("config.json", record)
     return continuing
 
@@ -30,6 +30,26 @@ def test_another_run_is_refused_and_the_differing_fields_named(tmp_path):
         claim(folder, "x", {"seed": 2, "filters": 8}, {})
     with pytest.raises(UserError, match="experiment x -> y"):
         claim(folder, "y", {"seed": 1, "filters": 8}, {})
+
+
+def test_a_field_that_an_earlier_version_lacked_stands_for_its_default(tmp_path):
+    folder = RunDir(tmp_path)
+    claim(folder, "x", {"seed": 1}, {})
+    later = {"seed": 1, "crops": (1, 0.5), "enhancers": 0}
+    with pytest.raises(UserError, match="crops None -> .1, 0.5., enhancers None -> 0;"):
+        claim(folder, "x", later, {})
+    with pytest.raises(UserError, match="another run: enhancers 0 -> 1;"):
+        claim(folder, "x", later | {"enhancers": 1}, {}, crops=(1, 0.5), enhancers=0)
+    assert claim(folder, "x", later, {}, crops=(1, 0.5), enhancers=0, unused=3) is True
+
+
+def test_a_field_that_is_no_more_is_refused_unless_it_was_null(tmp_path):
+    folder = RunDir(tmp_path)
+    claim(folder, "x", {"seed": 1, "old": "value", "empty": None}, {})
+    with pytest.raises(UserError, match="another run: old value -> None;"):
+        claim(folder, "x", {"seed": 1}, {}, old="value")
+    claim(RunDir(tmp_path / "b"), "x", {"seed": 1, "empty": None}, {})
+    assert claim(RunDir(tmp_path / "b"), "x", {"seed": 1}, {}) is True
 
 
 def test_other_package_versions_are_a_warning(tmp_path, capsys):
@@ -52,7 +72,7 @@ def test_a_run_that_goes_on_at_another_commit_names_all_of_them(tmp_path, monkey
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="file/run: cannot be written .*; choose another --run-dir"):
+    with pytest.raises(UserError, match="file/run: cannot be written .*; choose another folder"):
         RunDir(tmp_path / "file" / "run")
 
 

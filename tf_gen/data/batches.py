@@ -34,54 +34,34 @@ def steps_per_epoch(count: int, batch_size: int, replicas: int = 1) -> int:
     return -(-(count - count % replicas) // batch_size)
 
 
-def training_batches(inputs, targets, size, batch_size, seed, first_step, last_step, parts=WHOLE):
-    """Shuffled, jittered batches of pairs, of the steps first_step ... last_step - 1.
+def shuffled_batches(
+    arrays, batch_size, seed, first_step, last_step, parts=WHOLE, prepare=None
+) -> tf.data.Dataset:
+    """Shuffled batches of rows of any arrays, of the steps first_step ... last_step - 1.
 
-    Every epoch shows each pair once, in an order of its own.
+    Every epoch shows each row once, in an order of its own; a batch depends on seed and step
+    alone, so that batches begun in the middle are those of the whole::
 
-    Args: inputs, targets: uint8 [N, H, W, C], H and W at least size; in memory, or mapped from a
-        file: rows are read when their step comes; parts: see ``Parts``.
-    Returns: a tf.data.Dataset of pairs, each float32 [B, size, size, C] in [-1, 1].
+        codes = ...  # int32 [N, h, w]
+        labels = ...  # int32 [N]
+        for some_codes, some_labels in shuffled_batches((codes, labels), 64, 0, 0, 1000):
+            ...  # int32 [B, h, w] and [B]; the last of an epoch may be smaller
+
+    Args:
+        arrays: a NumPy array, for batches that are one tensor, or a tuple of arrays with as many
+            rows each. In memory, or mapped from a file: rows are read when their step comes.
+        parts: see ``Parts``.
+        prepare: called in a graph as ``prepare(*rows, step=step, part=part)`` it gives the batch;
+            default: the rows as they are. step: int32 scalar; part: (index, count) where the rows
+            are one of count equal parts of a batch.
+    Raises: ValueError if one array has more rows than another.
     """
-
-    def prepare(inputs, targets, step, part):
-        crops = paired_jitter(inputs, targets, size, tf.stack([seed + 1, step]), part)
-        return tuple(to_tanh_range(crop) for crop in crops)
-
-    return _shuffled((inputs, targets), prepare, batch_size, seed, first_step, last_step, parts)
-
-
-def image_batches(images, labels, batch_size, seed, first_step, last_step, parts=WHOLE):
-    """Shuffled batches of images as they are, of the steps first_step ... last_step - 1.
-
-    Args: images: uint8 [N, H, W, C]; labels: int32 [N], or None; parts: see ``Parts``.
-    Returns: a tf.data.Dataset of float32 [B, H, W, C] in [0, 1], or of (images, labels).
-    """
-    arrays, prepare = _with_labels(images, labels)
-    return _shuffled(arrays, prepare, batch_size, seed, first_step, last_step, parts)
-
-
-def ordered_batches(images, labels, batch_size):
-    """Batches of all images once, in their order; arguments and values as in ``image_batches``."""
-    arrays, prepare = _with_labels(images, labels)
-
-    def batch_at(step):
-        rows = tf.range(step * batch_size, tf.minimum((step + 1) * batch_size, len(images)))
-        return prepare(*_gather(arrays, rows))
-
-    return _served(batch_at, 0, steps_per_epoch(len(images), batch_size))
-
-
-def _with_labels(images, labels):
-    if labels is None:
-        return (images,), lambda images, *where: to_unit_range(images)
-    return (images, labels), lambda images, labels, *where: (to_unit_range(images), labels)
-
-
-def _shuffled(arrays, prepare, batch_size, seed, first_step, last_step, parts):
-    """``prepare(*rows, step, part)`` of each step's rows; each epoch has an order of its own."""
-    count = len(arrays[0])
+    arrays = arrays if isinstance(arrays, tuple | list) else (arrays,)
+    if len(counts := {len(array) for array in arrays}) > 1:
+        raise ValueError(f"arrays of {' and '.join(map(str, sorted(counts)))} rows do not match")
+    (count,) = counts
     epoch_steps = steps_per_epoch(count, batch_size, parts.of)
+    prepare = prepare or _as_they_are
 
     def batch_at(turn):
         step, part = turn // parts.count, parts.first + turn % parts.count
@@ -92,10 +72,58 @@ def _shuffled(arrays, prepare, batch_size, seed, first_step, last_step, parts):
         rows = order[: count - count % parts.of][position : position + batch_size]
         share = tf.shape(rows)[0] // parts.of
         rows = rows[part * share : (part + 1) * share]
-        return prepare(*_gather(arrays, rows), step, (part, parts.of))
+        return prepare(*_gather(arrays, rows), step=step, part=(part, parts.of))
 
     batches = _served(batch_at, first_step * parts.count, last_step * parts.count)
     return batches if parts.of > 1 else _to_device(batches)
+
+
+def training_batches(inputs, targets, size, batch_size, seed, first_step, last_step, parts=WHOLE):
+    """``shuffled_batches`` of pairs, jittered.
+
+    Args: inputs, targets: uint8 [N, H, W, C], H and W at least size.
+    Returns: a tf.data.Dataset of pairs, each float32 [B, size, size, C] in [-1, 1].
+    """
+
+    def prepare(inputs, targets, step, part):
+        crops = paired_jitter(inputs, targets, size, tf.stack([seed + 1, step]), part)
+        return tuple(to_tanh_range(crop) for crop in crops)
+
+    arrays = (inputs, targets)
+    return shuffled_batches(arrays, batch_size, seed, first_step, last_step, parts, prepare)
+
+
+def image_batches(images, labels, batch_size, seed, first_step, last_step, parts=WHOLE):
+    """``shuffled_batches`` of images.
+
+    Args: images: uint8 [N, H, W, C]; labels: int32 [N], or None.
+    Returns: a tf.data.Dataset of float32 [B, H, W, C] in [0, 1], or of (images, labels).
+    """
+    arrays = _arrays(images, labels)
+    return shuffled_batches(arrays, batch_size, seed, first_step, last_step, parts, _unit_range)
+
+
+def ordered_batches(images, labels, batch_size):
+    """Batches of all images once, in their order; arguments and values as in ``image_batches``."""
+    arrays = _arrays(images, labels)
+
+    def batch_at(step):
+        rows = tf.range(step * batch_size, tf.minimum((step + 1) * batch_size, len(images)))
+        return _unit_range(*_gather(arrays, rows))
+
+    return _served(batch_at, 0, steps_per_epoch(len(images), batch_size))
+
+
+def _arrays(images, labels):
+    return (images,) if labels is None else (images, labels)
+
+
+def _unit_range(images, *labels, **where):
+    return _as_they_are(to_unit_range(images), *labels)
+
+
+def _as_they_are(*rows, **where):
+    return rows if len(rows) > 1 else rows[0]
 
 
 def _gather(arrays, rows):

@@ -40,8 +40,8 @@ class Cache:
             except OSError as error:
                 reasons.append(f"{folder}: {error.strerror or error}")
         raise UserError(
-            f"{size / GIB:.1f} GiB of decoded images are more than --cache-gib leaves for them, "
-            f"and there is no file for them ({'; '.join(reasons)}): free space, or raise it"
+            f"{size / GIB:.1f} GiB of decoded images are more than the cache's gib leaves for "
+            f"them, and there is no file for them ({'; '.join(reasons)}): free space, or raise gib"
         )
 
 

@@ -77,7 +77,7 @@ def load_faces(
     names have no say, and one image more moves at most two others of each class.
 
     Args:
-        source: a folder's path, or one of ``tf_gen.data.sources``.
+        source: a folder's path, or a source (``tf_gen.data.sources``).
         by_class: each sub-folder that holds images is a class, labelled in the order of the names
             as by ``keras.utils.image_dataset_from_directory``; images beside the sub-folders are
             ignored. Classes are cut to the smallest: those of the smallest SHA-256 are kept.
@@ -142,7 +142,7 @@ def load_faces(
 def _groups(source, by_class: bool) -> dict[str, list[str]]:
     """{class: names of its images, in order}, the classes sorted; without classes one, ``""``."""
     if not source.names:
-        raise UserError(f"{source.path}: no images ({KINDS}) in it; give --data a folder of images")
+        raise UserError(f"{source.path}: no images ({KINDS}) in it; give a folder of images")
     if not by_class:
         return {"": list(source.names)}
     groups = {}
@@ -153,7 +153,7 @@ def _groups(source, by_class: bool) -> dict[str, list[str]]:
         raise UserError(
             f"{source.path}: sub-folders with images ({KINDS}) in it: "
             f"{', '.join(groups) or 'none'}; "
-            "give --data a folder with at least two, one for each class"
+            "give a folder with at least two, one for each class"
         )
     for name in groups:
         if not name.isprintable():  # a SavedModel holds it as text
@@ -166,9 +166,7 @@ def _groups(source, by_class: bool) -> dict[str, list[str]]:
 def _check_shares(crop, val_share, classes):
     if len(crop) not in (1, len(classes)) or not all(0 < share <= 1 for share in crop):
         each = f", or one for each of {', '.join(classes)}" if len(classes) > 1 else ""
-        raise UserError(
-            f"--crop {' '.join(map(str, crop))}: give one share above 0 and up to 1 for all{each}"
-        )
+        raise UserError(f"crop={tuple(crop)}: give one share above 0 and up to 1 for all{each}")
     if not 0 < val_share < 1:
         raise UserError(f"val_share {val_share}: give a share between 0 and 1, such as 0.1")
 

@@ -1,16 +1,32 @@
-"""What is done to images on their way into a network: tensor to tensor."""
+"""What is done to images on their way into a network, and to grey levels on their way out."""
 
+import numpy as np
 import tensorflow as tf
 
 
 def to_tanh_range(images):
-    """uint8 grey levels 0 ... 255 -> float32 in [-1, 1]."""
+    """Grey levels 0 ... 255, of any type -> float32 in [-1, 1]."""
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def to_unit_range(images):
-    """uint8 grey levels 0 ... 255 -> float32 in [0, 1]."""
+    """Grey levels 0 ... 255, of any type -> float32 in [0, 1]."""
     return tf.cast(images, tf.float32) / 255.0
+
+
+def unit_from_tanh(images):
+    """[-1, 1] -> [0, 1]; tensor to tensor, array to array."""
+    return images / 2.0 + 0.5
+
+
+def tanh_from_unit(images):
+    """[0, 1] -> [-1, 1]; tensor to tensor, array to array."""
+    return images * 2.0 - 1.0
+
+
+def to_levels(images) -> np.ndarray:
+    """Floats in [0, 1], tensor or array -> the nearest grey levels, NumPy uint8 0 ... 255."""
+    return np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
 def paired_jitter(inputs, targets, size, seed, part=(0, 1)):

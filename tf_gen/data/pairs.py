@@ -50,7 +50,7 @@ def load_pairs(
     decoded and resized by area averaging (bilinear where it grows).
 
     Args:
-        source: a folder's path, or one of ``tf_gen.data.sources``.
+        source: a folder's path, or a source (``tf_gen.data.sources``).
         cache: a ``Cache``; default a new one.
         in_full: decode JPEG in full, too, where a half, a quarter or an eighth of its size is
             enough (``tf_gen.data.reading.decode``).

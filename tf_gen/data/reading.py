@@ -208,7 +208,7 @@ def read_rows(
     if bad and not skip_unreadable:
         raise Unreadable(
             f"{len(bad)} unreadable: {'; '.join(reason for _, reason in bad)}. "
-            "Mend or remove what is named, or go on without it: --skip-unreadable"
+            "Mend or remove what is named, or pass skip_unreadable=True"
         )
     read = [name for name in places if name in notes]
     images = arrange(images, [places[name] for name in read])

@@ -1,8 +1,9 @@
-"""Where encoded images come from: folders and archives, read where they lie.
+"""Where encoded images come from: folders, and several sources as one, read where they lie.
 
 A source has ``path``; ``place``, the folder beside it where a cache may lie; ``names`` of its
 images, paths with ``/`` in natural order; ``passed_over``, names of its other files; and
-``items(names)``, which yields ``(name, read)`` in the quickest order, ``read() -> bytes``.
+``items(names)``, which yields ``(name, read)`` in the quickest order, ``read() -> bytes``. An
+archive is one, too: ``tf_gen.data.published.archive``.
 """
 
 import re
@@ -33,7 +34,7 @@ class Folder:
         try:
             if not self.path.is_dir():
                 found = "is a file, not a folder" if self.path.exists() else "no such folder"
-                raise UserError(f"{self.path}: {found}; give --data a folder of images")
+                raise UserError(f"{self.path}: {found}; give a folder of images")
             self.closed = {self.path.resolve(), *self.path.resolve().parents}
             if leave_out:
                 self.closed.add(leave_out.resolve())

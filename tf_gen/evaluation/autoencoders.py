@@ -1,15 +1,20 @@
-"""An autoencoder's figures on images, uint8 [N, H, W, C]."""
+"""An autoencoder's figures on images, uint8 [N, H, W, C].
+
+A *model* has the methods of ``VAE``, ``CVAE`` or ``VQVAE`` (``encode``, ``decode``,
+``reconstruct``): one of these, or its SavedModel.
+"""
 
 import numpy as np
 import tensorflow as tf
 
 from tf_gen import losses, metrics
 from tf_gen.data.images import to_unit_range
+from tf_gen.layers import example_normal, example_seeds
 
 BATCH = 100
 
 
-def in_batches(function, *arrays):
+def in_batches(function, *arrays, batch=BATCH):
     """A compiled ``function`` of the arrays' rows, 100 at a time; its outputs joined, as numpy.
 
     uint8 arrays are images and reach it as float32 in [0, 1].
@@ -22,8 +27,8 @@ def in_batches(function, *arrays):
 
     compiled = compiled.get_concrete_function()  # else TensorFlow warns of a new one every epoch
     parts = [
-        compiled(*(tf.constant(array[first : first + BATCH]) for array in arrays))
-        for first in range(0, len(arrays[0]), BATCH)
+        compiled(*(tf.constant(array[first : first + batch]) for array in arrays))
+        for first in range(0, len(arrays[0]), batch)
     ]
     return tf.nest.map_structure(lambda *values: tf.concat(values, 0).numpy(), *parts)
 
@@ -52,14 +57,41 @@ def mean_image_mse(images, training_images) -> float:
     ]
 
 
+def elbo_terms(model, images, *labels, batch, kl_weight=1.0, seed=0) -> dict[str, float]:
+    """``loss``, ``recon_loss`` and ``kl_loss`` of a VAE or, with labels int32 [N], a CVAE: what
+    its own ``evaluate`` gives in batches of that size, from ``encode`` and ``decode`` alone.
+
+    Args: seed: the model's; an image's noise goes by its place in its batch.
+    """
+    means, log_vars = in_batches(model.encode, images, *labels)
+    noise = example_normal(example_seeds(seed, batch, step=-1), means.shape[1:]).numpy()
+    latents = means + np.exp(log_vars / 2.0) * noise[np.arange(len(images)) % batch]
+    outputs = in_batches(model.decode, latents, *labels)
+    recon = float(np.mean(in_batches(_cross_entropy, images, outputs)))
+    kl = float(kl_by_latent(means, log_vars).sum())
+    return {"loss": recon + kl_weight * kl, "recon_loss": recon, "kl_loss": kl}
+
+
+def _cross_entropy(images, outputs):
+    """``binary_cross_entropy`` of probabilities: [B]."""
+    outputs = tf.clip_by_value(outputs, 1e-7, 1.0 - 1e-7)
+    return losses.binary_cross_entropy(images, tf.math.log(outputs) - tf.math.log1p(-outputs))
+
+
 def kl_by_latent(means, log_vars) -> np.ndarray:
     """The KL term of each latent in nats, averaged over images: [N, D] each -> [D]."""
     return tf.reduce_mean(losses.gaussian_kl(means, log_vars, axis=()), axis=0).numpy()
 
 
-def latent_figures(means) -> dict[str, float]:
-    """Of posterior means [N, D]: ``active_units`` (Burda et al. 2016)."""
-    return {"active_units": float(metrics.active_units(means))}
+def latent_figures(means, log_vars, seed=0) -> dict[str, float]:
+    """Of posteriors [N, D]: ``active_units`` (Burda et al. 2016), and ``mutual_information`` in
+    nats (Hoffman and Johnson 2016) where it is below log N: there it would say only that each image
+    has latents of its own."""
+    found = {"active_units": float(metrics.active_units(means))}
+    information = metrics.mutual_information(means, log_vars, seed)
+    if information < np.log(len(means)) - 0.01:
+        found["mutual_information"] = information
+    return found
 
 
 def code_counts(codes, size) -> np.ndarray:

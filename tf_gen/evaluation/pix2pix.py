@@ -1,110 +1,98 @@
-"""A translator's figures on validation pairs, in each way of using it at test time."""
+"""The figures of what translates images, on validation pairs, uint8 [N, H, W, C].
+
+A *translator* has ``translate(images)`` and ``translate_noisy(images, seed)``, float32 [B, H, W, C]
+in [0, 1] to the same: a SavedModel of a pix2pix, or ``tf_gen.export.translations`` of a generator,
+which can also use each image's own statistics (``translate_image_statistics``).
+"""
 
 import numpy as np
 import tensorflow as tf
 
 from tf_gen import metrics
-from tf_gen.data.images import to_tanh_range
-from tf_gen.layers import example_seeds
+from tf_gen.data.images import to_unit_range
 
-# name -> how the generator is called; dropout is the report's noise, on at test time too
-MODES = {
-    "translate": {"dropout": False, "statistics": "fixed"},  # what the SavedModel serves
-    "report_mode": {"dropout": True, "statistics": "batch"},
-    "image_statistics": {"dropout": False, "statistics": "image"},
-}
 REPORT_BATCH = 2  # the batch whose statistics the report's mode uses
-NOISE_DRAWS = 8
+NOISE_DRAWS, NOISE_IMAGES = 8, 20
 
 
-class Translator:
-    """A generator compiled for one mode: uint8 inputs in, float32 outputs in [-1, 1] out."""
+def translated(translate, images, seen=lambda count: None):
+    """uint8, or float in [0, 1] -> float32 in [0, 1], numpy, in batches of 2 (the last may be 1).
 
-    def __init__(self, generator, mode: str):
-        def call(inputs, seed):
-            images = to_tanh_range(inputs)
-            return generator(images, training=False, seed=seed, **MODES[mode])
+    Args: translate: (images, place of the first) -> images; seen: called with each batch's size.
+    """
+    parts = []
+    for first in range(0, len(images), REPORT_BATCH):
+        batch = images[first : first + REPORT_BATCH]
+        batch = to_unit_range(batch) if batch.dtype == np.uint8 else tf.constant(batch)
+        parts.append(translate(batch, first).numpy())
+        seen(len(batch))
+    return np.concatenate(parts)
 
-        self._function = tf.function(call)
-        self._calls = {}
 
-    def __call__(self, inputs, noise=0):
-        """uint8 [N, H, W, C] -> float32 numpy [N, H, W, C], in batches of 2 (the last may be 1).
+def in_report_mode(translator, images, seed=0, seen=lambda count: None):
+    """The same with dropout on and each batch's statistics, as the report tests; an example's noise
+    is a pure function of seed and place."""
 
-        The noise of an example is a pure function of ``noise`` and its place.
-        """
-        seeds = example_seeds(noise, len(inputs))
-        parts = [
-            self._compiled(inputs.shape[1:])(
-                tf.constant(inputs[i : i + REPORT_BATCH]), seeds[i : i + REPORT_BATCH]
-            ).numpy()
-            for i in range(0, len(inputs), REPORT_BATCH)
-        ]
-        return np.concatenate(parts)
+    def translate(batch, first):
+        return translator.translate_noisy(batch, tf.constant([seed, first]))
 
-    def _compiled(self, shape):
-        """One trace for each image size, whatever the batch."""
-        if shape not in self._calls:
-            self._calls[shape] = self._function.get_concrete_function(
-                tf.TensorSpec([None, *shape], tf.uint8), tf.TensorSpec([None, 2], tf.int32)
-            )
-        return self._calls[shape]
+    return translated(translate, images, seen)
 
 
 def errors(outputs, targets) -> dict[str, float]:
-    """L1, PSNR, SSIM and, from 176 pixels a side, MS-SSIM of outputs in [-1, 1] against uint8
+    """L1, PSNR, SSIM and, from 176 pixels a side, MS-SSIM of outputs in [0, 1] against uint8
     targets: of each image, averaged."""
-    sums = {}
+    measures = {"l1": metrics.l1, "psnr": metrics.psnr, "ssim": metrics.ssim}
+    if min(targets.shape[1:3]) >= metrics.MS_SSIM_SIDE:
+        measures["ms_ssim"] = metrics.ms_ssim
+    found = {name: [] for name in measures}
     for i in range(0, len(targets), 8):
-        wanted, found = to_tanh_range(targets[i : i + 8]), outputs[i : i + 8]
-        part = metrics.image_errors(wanted, found)
-        if min(targets.shape[1:3]) >= metrics.MS_SSIM_SIDE:
-            part["ms_ssim"] = metrics.ms_ssim(wanted / 2.0 + 0.5, found / 2.0 + 0.5)
-        for name, values in part.items():
-            sums.setdefault(name, []).extend(values.numpy().tolist())
-    return {name: float(np.mean(values)) for name, values in sums.items()}
-
-
-def full_figures(generator, inputs, targets, training_targets) -> dict[str, float]:
-    """All of the contract's validation figures of pairs, uint8 [N, H, W, C] each.
-
-    ``val_l1``, ``val_psnr``, ``val_ssim`` (and, from 176 pixels a side, ``val_ms_ssim``) in the
-    mode that ``translate`` serves; the same with the suffix of each other mode; two trivial
-    answers' figures: the training targets' mean colour, and the input itself; and ``noise_std``:
-    the standard deviation of a pixel in [0, 1] over 8 draws in the report's mode, averaged over
-    pixels and at most 20 images.
-    """
-    figures = {}
-    for mode in MODES:
-        suffix = "" if mode == "translate" else f"_{mode}"
-        found = errors(Translator(generator, mode)(inputs), targets)
-        figures |= {f"val_{name}{suffix}": value for name, value in found.items()}
-    figures |= trivial_figures(inputs, targets, training_targets)
-    return figures | {"noise_std": noise_std(Translator(generator, "report_mode"), inputs[:20])}
+        wanted, outcome = to_unit_range(targets[i : i + 8]), outputs[i : i + 8]
+        for name, measure in measures.items():
+            found[name].extend(measure(wanted, outcome).numpy().tolist())
+    return {name: float(np.mean(values)) for name, values in found.items()}
 
 
 def trivial_figures(inputs, targets, training_targets) -> dict[str, float]:
-    """``val_l1`` and ``val_ssim`` of the trivial answers, each with its suffix."""
+    """``val_l1`` and ``val_ssim`` of two trivial answers: ``_mean_colour`` of the training targets,
+    and ``_copy``, the input itself, if the channels agree."""
+    colour = np.mean(training_targets, axis=(0, 1, 2)) / np.float32(255)  # [C]
+    answers = {"mean_colour": np.broadcast_to(colour.astype(np.float32), targets.shape)}
+    if inputs.shape == targets.shape:
+        answers["copy"] = to_unit_range(inputs).numpy()
     figures = {}
-    for answer, outputs in trivial_answers(inputs, targets, training_targets).items():
+    for answer, outputs in answers.items():
         found = errors(outputs, targets)
         figures |= {f"val_{name}_{answer}": found[name] for name in ("l1", "ssim")}
     return figures
 
 
-def trivial_answers(inputs, targets, training_targets):
-    """``mean_colour`` of the training targets; ``copy`` of the input, if the channels agree."""
-    colour = np.mean(training_targets, axis=(0, 1, 2)) / 127.5 - 1.0  # [C]
-    answers = {"mean_colour": np.broadcast_to(colour.astype(np.float32), targets.shape)}
-    if inputs.shape == targets.shape:
-        answers["copy"] = to_tanh_range(inputs).numpy()
-    return answers
-
-
-def noise_std(translate, inputs) -> float:
-    """How much the noise matters: a pixel's mean standard deviation over 8 draws, in [0, 1].
-
-    Args: translate: (uint8 images, number of the draw) -> outputs in [-1, 1].
-    """
-    draws = np.stack([translate(inputs, noise) / 2.0 for noise in range(NOISE_DRAWS)])
+def noise_std(translator, inputs) -> float:
+    """How much the noise matters: a pixel's standard deviation in [0, 1] over 8 draws in the
+    report's mode, averaged over pixels and at most 20 images."""
+    shown = inputs[:NOISE_IMAGES]
+    draws = np.stack([in_report_mode(translator, shown, draw) for draw in range(NOISE_DRAWS)])
     return float(draws.std(axis=0).mean())
+
+
+def map_agreement(truth, maps) -> dict[str, float]:
+    """How well the map that is found agrees with the true one, over all pixels of all images.
+
+    Args: truth: uint8 [N, H, W, 3]; maps: float in [0, 1], the same shape.
+    Returns: ``map_iou_<class>`` and ``map_recall_<class>`` of the classes that the truth shows, and
+        ``map_iou``, the mean over these.
+    """
+    counts = sum(
+        metrics.class_counts(
+            metrics.map_classes(to_unit_range(truth[i : i + 4])),
+            metrics.map_classes(maps[i : i + 4]),
+        ).numpy()
+        for i in range(0, len(truth), 4)
+    )
+    overlap, recall = metrics.class_overlap(counts)
+    there = counts.sum(1) > 0
+    found = {"map_iou": float(np.mean(overlap[there]))}
+    for k, name in enumerate(metrics.MAP_CLASSES):
+        if there[k]:
+            found |= {f"map_iou_{name}": float(overlap[k]), f"map_recall_{name}": float(recall[k])}
+    return found

@@ -1,7 +1,10 @@
-"""A pix2pix generator as a SavedModel."""
+"""A pix2pix generator's functions of images in [0, 1], and these as a SavedModel."""
+
+import types
 
 import tensorflow as tf
 
+from tf_gen.data.images import tanh_from_unit, to_unit_range, unit_from_tanh
 from tf_gen.layers import example_seeds
 
 from ._saving import save
@@ -10,21 +13,38 @@ from ._saving import save
 def export_pix2pix(generator, folder, image_size, input_channels=3):
     """Write a generator as a SavedModel that loads with plain ``tf.saved_model.load``.
 
-    Functions of the loaded object, which are signatures too (there outputs have names):
+    The loaded object has the functions of ``translations`` but ``translate_image_statistics``.
+    They are signatures too (there outputs have names), ``translate`` also as ``serving_default``;
+    ``sizes`` is an attribute alone.
 
-    - ``translate(images)``, also ``serving_default``: deterministic, dropout off, fixed
-      statistics. float32 [B, H, W, C] in [0, 1] -> the same; H, W multiples of 2^depth.
+    Args: folder: to write; else as ``translations``.
+    """
+    found = translations(generator, image_size, input_channels)
+    functions = {
+        "translate": (found.translate, ["images"]),
+        "translate_noisy": (found.translate_noisy, ["images"]),
+        "translate_bytes": (found.translate_bytes, ["image_bytes"]),
+    }
+    extra = {"sizes": found.sizes}
+    save(folder, generator.variables, functions, default="translate", extra=extra)
+
+
+def translations(generator, image_size, input_channels=3) -> types.SimpleNamespace:
+    """A generator's ``tf.function``s:
+
+    - ``translate(images)``: deterministic, dropout off, fixed statistics. float32 [B, H, W, C]
+      in [0, 1] -> the same; H, W multiples of ``generator.factor``.
+    - ``translate_image_statistics(images)``: the same with each image's own statistics.
     - ``translate_noisy(images, seed)``: the report's mode: dropout on (an example's noise is a
       pure function of seed, int32 [2], and its place), the batch's statistics.
     - ``translate_bytes(image_bytes)``: string [B], encoded images of any size and channels,
       each resized to ``image_size`` -> string [B], PNG.
-    - ``sizes()`` (no signature): int32 [2], the model's image size and the multiple.
+    - ``sizes()``: int32 [2], the model's image size and the multiple.
 
-    Args: folder: to write; image_size: an int; input_channels: those of the model's input.
+    Args: image_size: an int; input_channels: those of the model's input.
     """
     images = tf.TensorSpec([None, None, None, input_channels], tf.float32)
     of_its_size = [None, image_size, image_size, input_channels]
-    multiple = 2**generator.depth
 
     def call(images, **mode):
         """The model's own size is known in the graph: its layers choose by size how to compute."""
@@ -37,6 +57,10 @@ def export_pix2pix(generator, folder, image_size, input_channels=3):
     @tf.function(input_signature=[images])
     def translate(images):
         return call(images, dropout=False, statistics="fixed")
+
+    @tf.function(input_signature=[images])
+    def translate_image_statistics(images):
+        return call(images, dropout=False, statistics="image")
 
     @tf.function(input_signature=[images, tf.TensorSpec([2], tf.int32)])
     def translate_noisy(images, seed):
@@ -54,30 +78,34 @@ def export_pix2pix(generator, folder, image_size, input_channels=3):
         levels = tf.cast(tf.round(translate(read) * 255.0), tf.uint8)
         return tf.map_fn(tf.io.encode_png, levels, fn_output_signature=tf.string)
 
-    sizes = tf.function(lambda: tf.constant([image_size, multiple]), input_signature=[])
-    functions = {
-        "translate": (translate, ["images"]),
-        "translate_noisy": (translate_noisy, ["images"]),
-        "translate_bytes": (translate_bytes, ["image_bytes"]),
-    }
-    save(folder, generator.variables, functions, default="translate", extra={"sizes": sizes})
+    @tf.function(input_signature=[])
+    def sizes():
+        return tf.constant([image_size, generator.factor])
+
+    return types.SimpleNamespace(
+        translate=translate,
+        translate_image_statistics=translate_image_statistics,
+        translate_noisy=translate_noisy,
+        translate_bytes=translate_bytes,
+        sizes=sizes,
+    )
 
 
 def _call(generator, images, **mode):
-    multiple = 2**generator.depth
+    multiple = generator.factor
     check = tf.debugging.assert_equal(
         tf.shape(images)[1:3] % multiple,
         0,
         message=f"height and width must be multiples of {multiple}",
     )
     with tf.control_dependencies([check]):
-        outputs = generator(images * 2.0 - 1.0, training=False, **mode)
-    return tf.clip_by_value(outputs / 2.0 + 0.5, 0.0, 1.0)
+        outputs = generator(tanh_from_unit(images), training=False, **mode)
+    return tf.clip_by_value(unit_from_tanh(outputs), 0.0, 1.0)
 
 
 def _decode(data, size, channels):
     """Encoded bytes -> float32 [size, size, channels] in [0, 1], transparency on white."""
-    image = tf.cast(tf.io.decode_image(data, expand_animations=False), tf.float32) / 255.0
+    image = to_unit_range(tf.io.decode_image(data, expand_animations=False))
     found = tf.shape(image)[-1]  # 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA
     has_alpha = tf.equal(found % 2, 0)
     alpha = tf.cond(has_alpha, lambda: image[..., -1:], lambda: tf.ones_like(image[..., :1]))

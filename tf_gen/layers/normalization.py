@@ -3,9 +3,11 @@
 import keras
 import tensorflow as tf
 
+from tf_gen.errors import check_choice
 from tf_gen.replicas import all_reduce_mean, all_reduce_sum, replica_count
 
-STATISTICS = ("fixed", "batch", "image")
+STATISTICS = ("fixed", "batch", "image", "measure")
+NORMALIZATIONS = ("batch", "sync_batch", "instance", "none")
 
 
 @keras.saving.register_keras_serializable("tf_gen")
@@ -27,12 +29,11 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def call(self, x, training=False, statistics=None, mask=None):
         statistics = statistics or ("batch" if training else "fixed")
+        check_choice("statistics", statistics, STATISTICS)
         if statistics == "fixed":
             return self._scale_and_shift(x)
         if statistics == "image":
             return self._by_image(x)
-        if statistics not in ("batch", "measure"):
-            raise ValueError(f"statistics {statistics!r} is not one of {', '.join(STATISTICS)}")
         y, mean, variance = self._fused(x)
         if statistics == "measure":
             self._move(mean, variance, 0.0)
@@ -43,19 +44,16 @@ class BatchNorm(keras.layers.BatchNormalization):
     def _scale_and_shift(self, x):
         # Not the fused kernel: TensorFlow would merge it with the convolution before it into one
         # of oneDNN that takes twice as long for a single image (docs/performance.md).
-        scale = tf.cast(self.gamma, tf.float32) * tf.math.rsqrt(self.moving_variance + self.epsilon)
-        shift = tf.cast(self.beta, tf.float32) - self.moving_mean * scale
+        gamma, beta = self._gamma_and_beta()
+        scale = gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
+        shift = beta - self.moving_mean * scale
         return tf.cast(tf.cast(x, tf.float32) * scale + shift, x.dtype)
 
     def _fused(self, x):
         if self.synchronized and replica_count() > 1:
             return self._across_replicas(x)
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            x,
-            tf.cast(self.gamma, tf.float32),
-            tf.cast(self.beta, tf.float32),
-            epsilon=self.epsilon,
-            is_training=True,
+            x, *self._gamma_and_beta(), epsilon=self.epsilon, is_training=True
         )
         # The kernel gives the unbiased variance; Keras (and the normalisation itself) do not.
         n = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32)
@@ -76,9 +74,16 @@ class BatchNorm(keras.layers.BatchNormalization):
         return self._normalized(x, mean, variance)
 
     def _normalized(self, x, mean, variance):
-        wide, beta, gamma = (tf.cast(t, tf.float32) for t in (x, self.beta, self.gamma))
+        gamma, beta = self._gamma_and_beta()
+        wide = tf.cast(x, tf.float32)
         y = tf.nn.batch_normalization(wide, mean, variance, beta, gamma, self.epsilon)
         return tf.cast(y, x.dtype)
+
+    def _gamma_and_beta(self):
+        """float32 [C] each: ones and zeros for what the layer is made without."""
+        shape = self.moving_mean.shape
+        gamma = tf.ones(shape) if self.gamma is None else tf.cast(self.gamma, tf.float32)
+        return gamma, tf.zeros(shape) if self.beta is None else tf.cast(self.beta, tf.float32)
 
     def _move(self, mean, variance, momentum):
         mean, variance = all_reduce_mean([mean, variance])
@@ -103,13 +108,13 @@ def make_normalization(kind: str, dtype=None, name="normalization"):
 
     Raises: ValueError for another kind.
     """
-    # gamma ~ N(1, 0.02): as the paper's authors initialise it
+    check_choice("normalization", kind, NORMALIZATIONS)
+    # gamma ~ N(1, 0.02): as the paper's authors initialise it. Made for "none", too: an initialiser
+    # draws its seed when made, and the weights of what follows depend on how many were drawn.
     gamma = keras.initializers.RandomNormal(1.0, 0.02)
-    if kind in ("batch", "sync_batch"):
-        synchronized = kind == "sync_batch"
-        return BatchNorm(gamma_initializer=gamma, synchronized=synchronized, dtype=dtype, name=name)
-    if kind == "instance":
-        return InstanceNorm(gamma_initializer=gamma, dtype=dtype, name=name)
     if kind == "none":
         return None
-    raise ValueError(f"normalization {kind!r} is not one of batch, sync_batch, instance, none")
+    if kind == "instance":
+        return InstanceNorm(gamma_initializer=gamma, dtype=dtype, name=name)
+    synchronized = kind == "sync_batch"
+    return BatchNorm(gamma_initializer=gamma, synchronized=synchronized, dtype=dtype, name=name)

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tf_gen.errors import UserError
+from tf_gen.errors import UserError, check_choice
 from tf_gen.replicas import all_reduce_sum
 
 CODEBOOKS = ("gradient", "ema")
@@ -51,9 +51,8 @@ class VectorQuantizer(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for name, value, choices in (("codebook", codebook, CODEBOOKS), ("start", start, STARTS)):
-            if value not in choices:
-                raise ValueError(f"{name} {value!r} is not one of {', '.join(choices)}")
+        check_choice("codebook", codebook, CODEBOOKS)
+        check_choice("start", start, STARTS)
         self.codes = codes
         self.codebook = codebook
         self.decay = decay

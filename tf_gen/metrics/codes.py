@@ -7,7 +7,7 @@ import tensorflow as tf
 def code_counts(codes, size):
     """How often each of ``size`` codes occurs in int [...]: of the codes' type, [size].
 
-    (Not ``tf.math.bincount``: with ``--deterministic`` a GPU refuses it.)
+    (Not ``tf.math.bincount``: under op determinism a GPU refuses it.)
     """
     codes = tf.reshape(codes, [-1])
     return tf.math.unsorted_segment_sum(tf.ones_like(codes), codes, size)

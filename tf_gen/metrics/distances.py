@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_gen.data.images import to_levels
+
 
 class Features:
     """The features of a set of images, and their statistics in float64.
@@ -71,9 +73,7 @@ def images_digest(images) -> str:
 
 def _grey_levels(images):
     images = np.asarray(images)
-    if images.dtype != np.uint8:
-        images = np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
-    return images
+    return images if images.dtype == np.uint8 else to_levels(images)
 
 
 def frechet_distance(mean_1, covariance_1, mean_2, covariance_2) -> float:

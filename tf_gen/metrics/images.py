@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tf_gen.data.images import unit_from_tanh
+
 MS_SSIM_SIDE = 176  # five scales, the last of which holds the 11 x 11 window
 
 
@@ -42,7 +44,7 @@ def ms_ssim(targets, outputs):
 def image_errors(targets, outputs):
     """L1, PSNR and SSIM of images in [-1, 1] (tanh's range), measured in [0, 1]: a dict of [B]
     each."""
-    targets, outputs = targets / 2.0 + 0.5, outputs / 2.0 + 0.5
+    targets, outputs = unit_from_tanh(targets), unit_from_tanh(outputs)
     return {
         "l1": l1(targets, outputs),
         "psnr": psnr(targets, outputs),

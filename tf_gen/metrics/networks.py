@@ -7,6 +7,8 @@ import keras
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from tf_gen.data.images import to_tanh_range
+
 INCEPTION = "inception-2015-12-05"
 KERAS_INCEPTION = "keras-inception-v3"
 PUBLISHED_AT = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
@@ -71,6 +73,6 @@ def keras_inception(weights="imagenet") -> Network:
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
     def function(images):
-        return model(tf.image.resize(images, (299, 299)) / 127.5 - 1.0, training=False)
+        return model(to_tanh_range(tf.image.resize(images, (299, 299))), training=False)
 
     return Network(KERAS_INCEPTION, function)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tf_gen.errors import UserError
+from tf_gen.errors import UserError, check_choice
 from tf_gen.layers import BatchNorm
 
 FILTERS = (16, 32, 64)  # the report's
@@ -146,12 +146,6 @@ class ConvDecoder(_Stack):
             "normalization": self.normalization,
             "pool_last": self.pool_last,
         }
-
-
-def check_choice(name, value, choices):
-    """Raise ValueError if the value is none of the choices."""
-    if value not in choices:
-        raise ValueError(f"{name} {value!r} is not one of {', '.join(choices)}")
 
 
 def image_sides(image_size) -> tuple[int, int]:

@@ -87,3 +87,13 @@ def images_and_labels_of(batch):
     if y is None and not (isinstance(x, tuple | list) and len(x) == 2):
         raise UserError("the model takes images and their labels: give it (images, labels)")
     return tuple(x) if y is None else (x, y)
+
+
+def inputs_and_targets_of(batch):
+    """(inputs, targets) of a batch of pairs. Raises: UserError for one of anything else."""
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    if y is None:
+        raise UserError("the model takes pairs of images: give it (inputs, targets)")
+    if weights is not None:
+        raise UserError("the model weighs all pairs alike: leave the weights out")
+    return x, y

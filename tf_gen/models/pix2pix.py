@@ -6,14 +6,16 @@ import keras
 import tensorflow as tf
 
 from tf_gen import losses, metrics
+from tf_gen.errors import check_choice
 from tf_gen.layers import example_seeds
 from tf_gen.optimizers import FusedAdam, apply_finite, scale_for_gradient
 
-from .inputs import check_values, first_batch
+from .inputs import check_values, first_batch, inputs_and_targets_of
 from .patch_discriminator import PatchDiscriminator
 from .unet_generator import UNetGenerator
 
 UPDATES = ("alternating", "simultaneous")
+ERRORS = ("l1", "psnr", "ssim")  # the logs of an evaluation
 
 
 @contextlib.contextmanager
@@ -24,14 +26,30 @@ def _tape(variables):
         yield tape
 
 
+def _loss_scaled(optimizer, network):
+    """The optimiser, with loss scaling where the network computes in float16."""
+    scaled = keras.optimizers.LossScaleOptimizer
+    if network.dtype_policy.name != "mixed_float16" or isinstance(optimizer, scaled):
+        return optimizer
+    return scaled(optimizer, name=f"scaled_{optimizer.name}")
+
+
+def _mean_probability(logits):
+    means = [tf.reduce_mean(tf.sigmoid(one)) for one in tf.nest.flatten(logits)]
+    return tf.add_n(means) / len(means)
+
+
 @keras.saving.register_keras_serializable("tf_gen")
 class Pix2Pix(keras.Model):
     """Generator, discriminator, losses and both optimisers; trains by ``fit`` or by our loop.
 
     Args:
-        generator, discriminator: any that keep the call contract of ``UNetGenerator`` and
-            ``PatchDiscriminator`` (a discriminator with ``conditional = False`` gets the images
-            alone); None makes the report's.
+        generator: ``UNetGenerator`` or any model with its ``call(images, training, dropout,
+            statistics, seed)`` and ``factor``, what heights and widths must be multiples of;
+            None makes the report's.
+        discriminator: ``PatchDiscriminator`` or any that is called as it is (images alone where
+            its ``conditional`` is False) and returns logits, a tensor or a nest of them, as
+            several scales give; None makes the report's.
         adversarial_loss: one of ``tf_gen.losses.ADVERSARIAL``.
         reconstruction: ``"l1"`` or ``"l2"``; reconstruction_weight: its weight (lambda).
         update: ``"alternating"`` (the report's order: the discriminator first, then the
@@ -42,7 +60,12 @@ class Pix2Pix(keras.Model):
         seed: of dropout's noise, which is a pure function of (seed, step, example).
 
     ``fit`` and ``train_step`` take batches ``(inputs, targets)``, each float32 [B, H, W, C] in
-    [-1, 1]. ``call`` gives the generator's images.
+    [-1, 1]. ``call`` gives the generator's images. An epoch's logs are means over its examples,
+    as are those of ``evaluate``: ``l1``, ``psnr``, ``ssim``.
+
+    A subclass changes what is minimised in ``generator_terms`` and ``discriminator_terms``, and
+    names the logs that it adds in ``log_names``. What a discriminator returns besides logits
+    (features to match, for instance) is for these two to take apart.
 
     Keras' own callbacks see the generator's optimiser as ``model.optimizer``: those that watch
     or save (CSVLogger, EarlyStopping, ModelCheckpoint, TerminateOnNaN) work as ever; those that
@@ -63,13 +86,9 @@ class Pix2Pix(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for name, value, choices in (
-            ("adversarial_loss", adversarial_loss, losses.ADVERSARIAL),
-            ("reconstruction", reconstruction, losses.RECONSTRUCTION),
-            ("update", update, UPDATES),
-        ):
-            if value not in choices:
-                raise ValueError(f"{name} {value!r} is not one of {', '.join(choices)}")
+        check_choice("adversarial_loss", adversarial_loss, losses.ADVERSARIAL)
+        check_choice("reconstruction", reconstruction, losses.RECONSTRUCTION)
+        check_choice("update", update, UPDATES)
         self.generator = generator or UNetGenerator(name="generator")
         self.discriminator = discriminator or PatchDiscriminator(name="discriminator")
         self.adversarial_loss = adversarial_loss
@@ -78,25 +97,25 @@ class Pix2Pix(keras.Model):
         self.update = update
         self.redraw_fakes = redraw_fakes
         self.seed = seed
-        self._means = {name: keras.metrics.Mean(name=name) for name in ("l1", "psnr", "ssim")}
+        self._means = {name: keras.metrics.Mean(name=name) for name in ERRORS}
+        self._evaluates = False
 
     def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
         """Set both optimisers; None makes the report's Adam (2e-4, beta_1 0.5).
 
-        ``jit_compile`` is off unless given: XLA makes this step slower on a CPU.
+        ``jit_compile`` is off unless given: XLA makes this step slower on a CPU. The optimiser of
+        a network in ``mixed_float16`` is given loss scaling.
         """
         if "optimizer" in kwargs:
             raise ValueError("give generator_optimizer and discriminator_optimizer, one each")
-        optimizers = [
-            FusedAdam(2e-4, beta_1=0.5, name=name) if given is None else keras.optimizers.get(given)
-            for name, given in (
-                ("generator_adam", generator_optimizer),
-                ("discriminator_adam", discriminator_optimizer),
-            )
-        ]
+        if generator_optimizer is None:
+            generator_optimizer = FusedAdam(2e-4, beta_1=0.5, name="generator_adam")
+        if discriminator_optimizer is None:
+            discriminator_optimizer = FusedAdam(2e-4, beta_1=0.5, name="discriminator_adam")
+        own, other = map(keras.optimizers.get, (generator_optimizer, discriminator_optimizer))
         kwargs.setdefault("jit_compile", False)
-        super().compile(optimizer=optimizers[0], **kwargs)
-        self.discriminator_optimizer = optimizers[1]
+        super().compile(optimizer=_loss_scaled(own, self.generator), **kwargs)
+        self.discriminator_optimizer = _loss_scaled(other, self.discriminator)
 
     def get_compile_config(self):
         if not self.compiled:
@@ -113,6 +132,9 @@ class Pix2Pix(keras.Model):
 
     def build(self, input_shape):
         """Build both networks for inputs [B, H, W, C]; those that are built are left alone."""
+        for name in self.log_names:  # here, when a subclass has all that its names depend on
+            if name not in self._means:
+                self._means[name] = keras.metrics.Mean(name=name)
         if not self.generator.built:
             self.generator.build(input_shape)
         images = self.generator.compute_output_shape(input_shape)
@@ -146,70 +168,97 @@ class Pix2Pix(keras.Model):
     # One training step -------------------------------------------------------------------
 
     def train_step(self, batch):
-        """One step of both networks; returns a dict of float32 scalars, the losses' parts.
+        """One step of both networks; returns this batch's logs, float32 scalars, the metrics hold
+        the epoch's.
 
         Raises: tf.errors.InvalidArgumentError, the weights as they were before that network's
         update, if a loss or a gradient is not finite. Values are not checked to lie in [-1, 1]
         here but before the first step, by ``fit`` and by our loop (``check_batch``).
         """
-        inputs, targets = batch
-        if not (self.generator.built and self.discriminator.built):  # fit on a new model
+        inputs, targets = inputs_and_targets_of(batch)
+        if not self.built:  # fit on a new model
             self.build(tuple(inputs.shape))
         variables = self.generator.trainable_variables
         with _tape(variables) as tape:
             fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=0))
-            update_discriminator, fake_logits, logs = self._judge_both(inputs, targets, fakes)
+            update_discriminator, judged = self._judge_both(inputs, targets, fakes)
             if self.update == "alternating":
-                logs["discriminator_loss"] = update_discriminator()
+                discriminator_logs = update_discriminator()
                 if self.redraw_fakes:
                     fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=1))
-                fake_logits = self._judge(inputs, fakes)
-            adversarial = losses.generator_term(self.adversarial_loss, fake_logits)
-            reconstruction = losses.reconstruction(self.reconstruction, targets, fakes)
-            loss = adversarial + self.reconstruction_weight * reconstruction
-            scaled = scale_for_gradient(self.optimizer, loss)
+                judged = self.judge(inputs, fakes)
+            logs = self.generator_terms(inputs, targets, fakes, judged)
+            scaled = scale_for_gradient(self.optimizer, logs["generator_loss"])
         gradients = tape.gradient(scaled, variables)
         if self.update == "simultaneous":
-            logs["discriminator_loss"] = update_discriminator()
-        loss = apply_finite("generator", self.optimizer, loss, gradients, variables)
-        return {
-            "generator_loss": loss,
-            "generator_adversarial_loss": adversarial,
-            f"{self.reconstruction}_loss": reconstruction,
-            **logs,
-        }
+            discriminator_logs = update_discriminator()
+        logs["generator_loss"] = apply_finite(
+            "generator", self.optimizer, logs["generator_loss"], gradients, variables
+        )
+        return self._track({**logs, **discriminator_logs}, inputs)
 
     def _judge_both(self, inputs, targets, fakes):
-        """(a function that updates the discriminator and returns its loss, its logits of the fakes,
-        its logs, the loss left open)."""
+        """(A function that updates the discriminator and returns its logs, what that made of the
+        fakes before)."""
         if self.update == "alternating":
             fakes = tf.stop_gradient(fakes)  # the generator's loss takes the updated one's logits
-        variables = self.discriminator.trainable_variables
+        optimizer, variables = self.discriminator_optimizer, self.discriminator.trainable_variables
         with _tape(variables) as tape:
-            real_logits = self._judge(inputs, targets)
-            fake_logits = self._judge(inputs, fakes)
-            real, fake = losses.discriminator_terms(self.adversarial_loss, real_logits, fake_logits)
-            loss = real + fake
-            scaled = scale_for_gradient(self.discriminator_optimizer, loss)
+            judged_real, judged_fake = self.judge(inputs, targets), self.judge(inputs, fakes)
+            logs = self.discriminator_terms(judged_real, judged_fake)
+            scaled = scale_for_gradient(optimizer, logs["discriminator_loss"])
 
         def update():
             gradients = tape.gradient(scaled, variables)
-            return apply_finite(
-                "discriminator", self.discriminator_optimizer, loss, gradients, variables
+            loss = apply_finite(
+                "discriminator", optimizer, logs["discriminator_loss"], gradients, variables
             )
+            return {**logs, "discriminator_loss": loss}
 
-        logs = {
-            "discriminator_loss": None,
-            "discriminator_real_loss": real,
-            "discriminator_fake_loss": fake,
-            "d_real": tf.reduce_mean(tf.sigmoid(real_logits)),
-            "d_fake": tf.reduce_mean(tf.sigmoid(fake_logits)),
-        }
-        return update, fake_logits, logs
+        return update, judged_fake
 
-    def _judge(self, inputs, images):
+    def judge(self, inputs, images):
+        """What the discriminator, in training, makes of images [B, H, W, C], with their inputs
+        where it is conditional."""
         shown = [inputs, images] if self.discriminator.conditional else images
         return self.discriminator(shown, training=True)
+
+    def generator_terms(self, inputs, targets, fakes, judged):
+        """The generator's logs, scalars: ``generator_loss`` is what it minimises, then its parts.
+
+        Args: inputs, targets, fakes: [B, H, W, C] in [-1, 1]; judged: ``judge(inputs, fakes)``.
+        """
+        adversarial = losses.generator_term(self.adversarial_loss, judged)
+        reconstruction = losses.reconstruction(self.reconstruction, targets, fakes)
+        return {
+            "generator_loss": adversarial + self.reconstruction_weight * reconstruction,
+            "generator_adversarial_loss": adversarial,
+            f"{self.reconstruction}_loss": reconstruction,
+        }
+
+    def discriminator_terms(self, judged_real, judged_fake):
+        """The discriminator's logs, scalars: ``discriminator_loss`` is what it minimises, then its
+        parts and the mean probabilities ``d_real`` and ``d_fake``.
+
+        Args: ``judge`` of the targets and of the fakes.
+        """
+        real, fake = losses.discriminator_terms(self.adversarial_loss, judged_real, judged_fake)
+        return {
+            "discriminator_loss": real + fake,
+            "discriminator_real_loss": real,
+            "discriminator_fake_loss": fake,
+            "d_real": _mean_probability(judged_real),
+            "d_fake": _mean_probability(judged_fake),
+        }
+
+    @property
+    def log_names(self):
+        """The names of a training step's logs, those of both networks' terms."""
+        return (
+            "generator_loss", "generator_adversarial_loss", f"{self.reconstruction}_loss",
+            "discriminator_loss", "discriminator_real_loss", "discriminator_fake_loss",
+            "d_real", "d_fake",
+        )  # fmt: skip
 
     def _seeds(self, inputs, draw):
         seed = tf.stack([tf.constant(self.seed, tf.int32), draw])
@@ -217,17 +266,37 @@ class Pix2Pix(keras.Model):
 
     # Evaluation --------------------------------------------------------------------------
 
+    def evaluate(self, *args, **kwargs):
+        """Keras' ``evaluate``, which asks ``get_metrics_result`` for the figures."""
+        self._evaluates = True
+        try:
+            return super().evaluate(*args, **kwargs)
+        finally:
+            self._evaluates = False
+
     def test_step(self, batch):
-        """L1, PSNR and SSIM of images in [0, 1], fixed statistics and no dropout."""
-        inputs, targets = batch
-        outputs = self.generator(inputs, training=False)
-        for name, values in metrics.image_errors(targets, outputs).items():
-            self._means[name].update_state(values)
-        return {name: mean.result() for name, mean in self._means.items()}
+        """This batch's L1, PSNR and SSIM of images in [0, 1], fixed statistics and no dropout."""
+        inputs, targets = inputs_and_targets_of(batch)
+        errors = metrics.image_errors(targets, self.generator(inputs, training=False))
+        return self._track({name: tf.reduce_mean(of) for name, of in errors.items()}, inputs)
+
+    def _track(self, logs, inputs):
+        for name, value in logs.items():
+            self._means[name].update_state(value, sample_weight=tf.shape(inputs)[0])
+        return logs
 
     @property
     def metrics(self):
         return list(self._means.values())
+
+    def get_metrics_result(self):
+        """The means of an evaluation's logs while one is under way, else those of training's:
+        Keras takes an epoch's figures from here if the names are those of its steps' logs."""
+        return {
+            name: mean.result()
+            for name, mean in self._means.items()
+            if (name in ERRORS) == self._evaluates
+        }
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

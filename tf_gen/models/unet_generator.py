@@ -13,7 +13,7 @@ class UNetGenerator(keras.Model):
     Args:
         filters: width of the first block; widths grow to 8 times that.
         depth: number of halvings; 8 takes 256 x 256 to 1 x 1 (the report's table), 7 does so
-            with 128 x 128 (its drawing). Heights and widths are multiples of 2^depth.
+            with 128 x 128 (its drawing). Heights and widths are multiples of ``factor``, 2^depth.
         output_channels: of the image made; the number that goes in is free.
         normalization: ``"batch"``, ``"sync_batch"`` (over all replicas), ``"instance"`` (none at
             the bottleneck, where one value has no spread) or ``"none"``.
@@ -99,12 +99,16 @@ class UNetGenerator(keras.Model):
             x = join([x, skip])  # channels: up's, then the skip's
         return self.output_activation(self.output_convolution(x))
 
+    @property
+    def factor(self):
+        """What heights and widths must be multiples of."""
+        return 2**self.depth
+
     def _check_size(self, shape):
-        multiple = 2**self.depth
-        if any(side is not None and side % multiple for side in shape[1:3]):
+        if any(side is not None and side % self.factor for side in shape[1:3]):
             raise UserError(
                 f"the U-Net halves height and width {self.depth} times, so both must be "
-                f"multiples of {multiple}: got {shape[1]} x {shape[2]}; "
+                f"multiples of {self.factor}: got {shape[1]} x {shape[2]}; "
                 "resize or pad the images, or choose a smaller depth"
             )
 

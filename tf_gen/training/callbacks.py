@@ -5,25 +5,22 @@ the loop gives beside what ``fit`` gives. Where the loop reads logs every few st
 as often, so they tell the step from epoch and batch.
 """
 
-import collections
 import contextlib
-import csv
-import os
 import signal
-import sys
-import time
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams_plugin
 
 from tf_gen.errors import Interrupted
+from tf_gen.progress import progress
 from tf_gen.training.event_files import drop_events
 
 
-class _TellsStep(keras.callbacks.Callback):
+class TellsStep(keras.callbacks.Callback):
+    """What tells the step from epoch and batch."""
+
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
 
@@ -32,118 +29,49 @@ class _TellsStep(keras.callbacks.Callback):
         return self.epoch * self.params["steps"] + batch + 1
 
 
-class ProgressBar(_TellsStep):
-    """One line: epoch, step, images a second, time left, and a few logs.
+class ProgressBar(TellsStep):
+    """A line for each epoch: images done, time left, rate, the step, and a few logs;
+    after it the validation's figures.
 
-    Args: batch_size: to count images; shown: names of the logs to print; stream: where to.
-    On a terminal the line is rewritten twice a second, elsewhere a line comes every minute.
+    Args: batch_size: to count images; shown: names of the logs to print.
     """
 
-    def __init__(self, batch_size, shown=(), stream=None):
+    def __init__(self, batch_size, shown=()):
         super().__init__()
         self.batch_size, self.shown = batch_size, shown
-        self.stream = stream or sys.stdout
 
     def on_train_begin(self, logs=None):
-        self._seconds = collections.deque(maxlen=100)
-        self._interval = 0.5 if self.stream.isatty() else 60.0
-        self._printed = time.monotonic()
+        self._bar = progress(0)  # closed at the end, though no epoch began
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch)
+        steps, before = self.params["steps"], epoch * self.params["steps"]
+        self._bar = progress(
+            min(steps, self.params["total_steps"] - before),
+            f"epoch {epoch + 1}/{self.params['epochs']}",
+            initial=max(0, self.params["first_step"] - before),
+            unit_scale=self.batch_size,
+        )
 
     def on_train_batch_end(self, batch, logs=None):
-        self._seconds.append(logs["step_seconds"])
-        last = batch + 1 == self.params["steps"] or self.step(batch) == self.params["total_steps"]
-        if last or time.monotonic() - self._printed >= self._interval:
-            self._print(batch, logs, "\n" if last or not self.stream.isatty() else "")
+        figures = [f"{name} {logs[name]:.3f}" for name in self.shown if name in logs]
+        text = "  ".join([f"step {self.step(batch)}", *figures])
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update(batch + 1 - self._bar.n)
+        if self._bar.n == self._bar.total:  # here, so that validation does not count as training
+            self._bar.close()
 
     def on_epoch_end(self, epoch, logs=None):
-        figures = {name: value for name, value in (logs or {}).items() if name.startswith("val_")}
+        figures = [f"{k} {v:.4f}" for k, v in (logs or {}).items() if k.startswith("val_")]
+        self._bar.close()
         if figures:
-            text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-            print(f"epoch {epoch + 1}: {text}", file=self.stream, flush=True)
+            print(f"epoch {epoch + 1}: {'  '.join(figures)}", flush=True)
 
-    def _print(self, batch, logs, end):
-        seconds, done = median_seconds(self._seconds), batch + 1
-        left = seconds * (self.params["total_steps"] - self.step(batch))
-        rate = "?" if np.isnan(seconds) else f"{self.batch_size / seconds:.2f}"
-        bar = "#" * (20 * done // self.params["steps"])
-        text = "  ".join(f"{name} {logs[name]:.3f}" for name in self.shown if name in logs)
-        start = "\r" if self.stream.isatty() else ""
-        print(
-            f"{start}epoch {self.epoch + 1}/{self.params['epochs']} [{bar:<20}] "
-            f"{done}/{self.params['steps']}  {rate} images/s  {clock_time(left)} left  {text}",
-            end=end, file=self.stream, flush=True,
-        )  # fmt: skip
-        self._printed = time.monotonic()
+    def on_train_end(self, logs=None):
+        self._bar.close()
 
 
-def median_seconds(values) -> float:
-    """The median of step times; the first step of a process traces and counts as nan."""
-    values = np.asarray(values)
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if len(known) else float("nan")
-
-
-def clock_time(seconds: float) -> str:
-    """Seconds as h:mm:ss."""
-    if np.isnan(seconds):
-        return "?"
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
-
-
-class History(_TellsStep):
-    """Keeps logs in two CSV files, one row for each step (``steps.csv``) and epoch; where logs are
-    read every few steps, one row for these, numbered by the last.
-
-    Floats have the digits that give float32 back exactly. Rows beyond ``first_step``, left by a
-    run that was killed after its last checkpoint, are dropped when training goes on.
-    """
-
-    def __init__(self, folder):
-        super().__init__()
-        self.folder = Path(folder)
-
-    def on_train_begin(self, logs=None):
-        self.folder.mkdir(parents=True, exist_ok=True)
-        first = self.params["first_step"]
-        self._steps = CsvLog(self.folder / "steps.csv", "step", first)
-        self._epochs = CsvLog(self.folder / "epochs.csv", "epoch", first // self.params["steps"])
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._steps.write(self.step(batch), logs)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._epochs.write(epoch + 1, logs)
-
-
-class CsvLog:
-    """A CSV file of numbered rows that can be gone on with after row ``last``."""
-
-    def __init__(self, path: Path, key: str, last: int):
-        self.path, self.key = path, key
-        text = path.read_text() if path.exists() else ""
-        header, *rows = text.rpartition("\n")[0].split("\n")  # a kill may have cut the last line
-        kept = [header, *(row for row in rows if int(row.partition(",")[0]) <= last)]
-        temporary = path.with_suffix(".part")
-        temporary.write_text("".join(f"{line}\n" for line in kept if line))
-        os.replace(temporary, path)
-
-    def write(self, number, logs):
-        with self.path.open("a") as file:
-            if file.tell() == 0:
-                file.write(",".join([self.key, *logs]) + "\n")
-            file.write(",".join([str(number), *(f"{v:.9g}" for v in logs.values())]) + "\n")
-
-
-def read_csv(path) -> list[dict[str, float]]:
-    """The rows of a log that History wrote; none if there is no such file."""
-    if not Path(path).exists():
-        return []
-    with open(path, newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-
-
-class TensorBoardScalars(_TellsStep):
+class TensorBoardScalars(TellsStep):
     """Scalars by step, epoch figures by epoch, the configuration as text and as hyperparameters.
 
     Events beyond ``first_step``, left by a run that was killed after its last checkpoint, are

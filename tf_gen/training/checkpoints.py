@@ -1,5 +1,6 @@
 """Checkpoints of all that a run needs to go on exactly, and the best's weights."""
 
+import itertools
 import json
 import os
 import shutil
@@ -15,15 +16,25 @@ from tf_gen.errors import UserError
 DAMAGED = (tf.errors.OpError, AssertionError, ValueError, IndexError)
 
 
-def _checkpoint(parts) -> tf.train.Checkpoint:
+def _variables(part) -> list:
     # Variables are listed one by one: tf.train.Checkpoint does not follow a Keras model into the
     # lists that it keeps layers in, and says nothing of what it leaves out. An optimiser's rate
-    # is not saved: it is the command's, and no variable at all where it is a schedule.
-    def variables(part):
-        rate = getattr(part, "_learning_rate", None)
-        return [v.value for v in part.variables if v is not rate]
+    # is not saved: it is the caller's, and no variable at all where it is a schedule.
+    rate = getattr(part, "_learning_rate", None)
+    return [v.value for v in part.variables if v is not rate]
 
-    return tf.train.Checkpoint(**{name: variables(part) for name, part in parts.items()})
+
+def _stored(prefix, name) -> list[tf.TensorSpec]:
+    """What a checkpoint holds of the variables of a part, in their order."""
+    reader = tf.train.load_checkpoint(prefix)
+    shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    keys = (f"{name}/{i}/.ATTRIBUTES/VARIABLE_VALUE" for i in itertools.count())
+    known = itertools.takewhile(shapes.__contains__, keys)
+    return [tf.TensorSpec(shapes[key], dtypes[key]) for key in known]
+
+
+def _fits(stored, variables) -> bool:
+    return [(v.shape, v.dtype) for v in stored] == [(v.shape, v.dtype) for v in variables]
 
 
 def _steps(folder) -> list[int]:
@@ -65,17 +76,21 @@ class Checkpoints(keras.callbacks.Callback):
         step: the ``iterations`` of an optimiser: the step that a checkpoint is named by.
         best: the network whose weights are kept at its best epoch; by: the log, lower is better.
         first: called before one is written, to bring logs as far as the checkpoint.
+        optional: names of parts that start anew where a checkpoint has none, or one of other
+            variables: an earlier version wrote it, with fewer metrics perhaps.
     """
 
     def __init__(
-        self, folder, parts, step, minutes=5.0, steps=None, best=None, by=None, first=lambda: None
-    ):
+        self, folder, parts, step, minutes=5.0, steps=None, best=None, by=None, first=lambda: None,
+        optional=("metrics",),
+    ):  # fmt: skip
         super().__init__()
         self.folder = Path(folder)
         self.minutes, self.steps = minutes, steps
         self.step, self.best, self.by = step, best, by
         self.first = first
-        self._checkpoint = _checkpoint(parts)
+        self._variables = {name: _variables(part) for name, part in parts.items()}
+        self._optional = optional
         self._last = None  # the step of the last one that was read or written
         self._written = time.monotonic()
 
@@ -88,10 +103,12 @@ class Checkpoints(keras.callbacks.Callback):
         Raises: UserError if there are some, but none can be read or fits the model.
         """
         steps, reasons = _steps(self.folder), []
+        starts = {
+            name: [v.numpy() for v in self._variables.get(name, ())] for name in self._optional
+        }
         for step in steps:
             try:
-                status = self._checkpoint.read(str(self.folder / f"step-{step}"))
-                status.assert_existing_objects_matched().assert_consumed()
+                self._read(str(self.folder / f"step-{step}"), starts)
             except DAMAGED as error:
                 reasons.append(_reason(error))
                 continue
@@ -110,8 +127,22 @@ class Checkpoints(keras.callbacks.Callback):
             f"step-{step}: {reason}" for step, reason in zip(steps, reasons, strict=True)
         )
         raise UserError(
-            f"{self.folder}: no checkpoint in it can be read ({each}); choose a new --run-dir"
+            f"{self.folder}: no checkpoint in it can be read ({each}); choose a new folder"
         )
+
+    def _read(self, prefix, starts):
+        """Read a checkpoint: all that it holds, and all that the parts consist of."""
+        parts = dict(self._variables)
+        for name, start in starts.items():
+            stored, variables = _stored(prefix, name), self._variables.get(name, [])
+            if _fits(stored, variables):
+                continue
+            # What is stored is read all the same, to be dropped: so all is seen to be whole.
+            parts[name] = [tf.Variable(tf.zeros(spec.shape, spec.dtype)) for spec in stored]
+            for variable, value in zip(variables, start, strict=True):
+                variable.assign(value)  # a damaged checkpoint may have been read into it
+        status = tf.train.Checkpoint(**parts).read(prefix)
+        status.assert_existing_objects_matched().assert_consumed()
 
     def save(self):
         """Write a checkpoint of the present step, if it is not there yet.
@@ -129,8 +160,7 @@ class Checkpoints(keras.callbacks.Callback):
                 raise UserError(
                     f"{self.folder}: the checkpoint of step {step} cannot be written "
                     f"({_reason(error)}); {kept if _steps(self.folder) else 'there is none yet'}; "
-                    "see that the folder can be written and has room, and give the same command "
-                    "again with its --run-dir"
+                    "see that the folder can be written and has room, and start the run again"
                 ) from error
             self._last = step
         self._written = time.monotonic()
@@ -138,7 +168,7 @@ class Checkpoints(keras.callbacks.Callback):
     def _write(self, step):
         new = self.folder / "new"
         shutil.rmtree(new, ignore_errors=True)  # what a kill left
-        self._checkpoint.write(str(new / f"step-{step}"))
+        tf.train.Checkpoint(**self._variables).write(str(new / f"step-{step}"))
         for file in sorted(new.iterdir(), key=lambda file: file.suffix == ".index"):
             with open(file, "rb") as written:
                 os.fsync(written.fileno())
@@ -219,18 +249,46 @@ def read_networks(folder, **networks):
     if newest is None:
         raise UserError(f"{folder}: holds no checkpoint; give a run folder with checkpoints/")
     try:
-        shapes = tf.train.load_checkpoint(newest).get_variable_to_shape_map()
-        for name, network in networks.items():
-            wanted = [tuple(variable.shape) for variable in network.variables]
-            keys = [f"{name}/{i}/.ATTRIBUTES/VARIABLE_VALUE" for i in range(len(wanted) + 1)]
-            found = [tuple(shapes[key]) for key in keys if key in shapes]
-            if found != wanted:
+        parts = {name: _variables(network) for name, network in networks.items()}
+        for name, variables in parts.items():
+            if not _fits(_stored(newest, name), variables):
                 raise UserError(
-                    f"{newest}: its {name} is another one; give the --filters, --image-size and "
-                    "--normalization that it was trained with"
+                    f"{newest}: its {name} is another one; give the filters, image size and "
+                    "normalization that it was trained with"
                 )
-        _checkpoint(networks).read(newest).expect_partial()
+        tf.train.Checkpoint(**parts).read(newest).expect_partial()
     except DAMAGED as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{newest}: cannot be read ({_reason(error)})") from error
+
+
+def copy_weights(source, target) -> list[str]:
+    """Copy weights from one built Keras model into another, as far as they agree.
+
+    Args: source, target: weights agree if their paths below the models' own names do, and their
+        shapes: ``down_1/convolution/kernel``. Layers must have names of their own, then.
+    Returns: the paths in the target that were left as they were.
+    Raises: UserError if nothing agrees.
+
+    Example, a U-Net's first layers for images of another number of channels::
+
+        left = copy_weights(tf_gen.load("runs/maps"), generator)  # ["output/kernel", ...]
+    """
+    given, left = _by_path(source), []
+    for path, variable in _by_path(target).items():
+        if path in given and given[path].shape == variable.shape:
+            variable.assign(given[path].value)
+        else:
+            left.append(path)
+    if len(left) == len(target.weights):
+        raise UserError(
+            f"no weight of {source.name} fits {target.name}; take a model of the same layers"
+        )
+    return left
+
+
+def _by_path(model) -> dict:
+    """A model's weights by their paths below its own name, which Keras counts on (``vae_1``)."""
+    paths = {f"/{weight.path}": weight for weight in model.weights}
+    return {path.partition(f"/{model.name}/")[2] or path[1:]: w for path, w in paths.items()}

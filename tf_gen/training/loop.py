@@ -56,7 +56,8 @@ def train(
     gives them: batches counted within the epoch, epoch logs from the model's metrics where
     ``train_step`` returns their names (else means over the epoch's steps),
     and ``step_seconds``, waiting for data included (nan for the first, which traces),
-    with ``validate``'s figures beside them; ``model.stop_training`` is honoured after each step.
+    with ``validate``'s figures beside them, which ``on_test_end`` gets, too (without ``val_``);
+    ``model.stop_training`` is honoured after each step.
 
     Args:
         make_batches: (first_step, last_step) -> a tf.data.Dataset of these steps' batches; with a
@@ -64,8 +65,9 @@ def train(
         steps_per_epoch: steps that make an epoch; a run may begin and end within one.
         owes_epoch_end: whether an earlier run was stopped when the epoch that first_step ended was
             being validated; that is done first.
-        earlier_logs: of the steps before first_step in its epoch (or in that one), for that epoch's
-            means; metrics of the model are taken as they are.
+        earlier_logs: of the steps before first_step in its epoch (or in that one), where the
+            model's metrics do not hold these steps: it has none, or its checkpoint holds none (of
+            several workers). That epoch's figures are then means over all its steps' logs.
         validate: () -> dict of floats, called at the end of each epoch. If it raises Interrupted
             training ends, and that epoch's end is owed.
         strategy: of ``tf.distribute``, in whose scope the model was made; logs are then means over
@@ -93,7 +95,8 @@ def train(
     if owes_epoch_end:
         epoch = -(-step // steps_per_epoch) - 1
         callbacks.on_epoch_begin(epoch)
-        _end_epoch(model, callbacks, epoch, epoch_logs, validate, strategy)
+        figures = _epoch_figures(model, epoch_logs, earlier_logs)
+        _end_epoch(model, callbacks, epoch, figures, validate, strategy)
     began = time.perf_counter()
     while step < total_steps and not model.stop_training:
         batch = next(iterator)
@@ -101,7 +104,7 @@ def train(
             model.check_batch(shown(batch))
         epoch, index = divmod(step, steps_per_epoch)
         if index == 0:
-            epoch_logs = []
+            epoch_logs, earlier_logs = [], ()
             model.reset_metrics()
         if index == 0 or step == first_step:
             callbacks.on_epoch_begin(epoch)
@@ -121,26 +124,33 @@ def train(
         epoch_logs += logs
         callbacks.on_train_batch_end(index, {**_means(logs), "step_seconds": seconds})
         if epoch_ends or (step == total_steps and not model.stop_training):
-            _end_epoch(model, callbacks, epoch, epoch_logs, validate, strategy)
+            figures = _epoch_figures(model, epoch_logs, earlier_logs)
+            _end_epoch(model, callbacks, epoch, figures, validate, strategy)
         unread, began = [], time.perf_counter()
     callbacks.on_train_end()
     return step
 
 
-def _end_epoch(model, callbacks, epoch, epoch_logs, validate, strategy):
-    figures = _epoch_figures(model, epoch_logs)
-    try:
-        figures |= _validated(model, validate, strategy)
-    except Interrupted:
-        model.stop_training = True
-        return
+def _end_epoch(model, callbacks, epoch, figures, validate, strategy):
+    if validate is not None:
+        callbacks.on_test_begin()
+        try:
+            found = _validated(model, validate, strategy)
+        except Interrupted:
+            model.stop_training = True
+            return
+        callbacks.on_test_end({name.removeprefix("val_"): value for name, value in found.items()})
+        figures |= found
     callbacks.on_epoch_end(epoch, figures)
 
 
-def _epoch_figures(model, logs):
+def _epoch_figures(model, logs, earlier_logs):
+    """The model's metrics, or means over the epoch's logs where those lack earlier ones."""
+    if earlier_logs:
+        return _means(logs)
     own = model.get_metrics_result()
-    if own.keys() == logs[0].keys():  # a perplexity is no mean of its batches' perplexities
-        return {name: float(own[name]) for name in logs[0]}
+    if not logs or own.keys() == logs[0].keys():
+        return {name: float(own[name]) for name in sorted(own)}  # a graph's logs have that order
     return _means(logs)
 
 
@@ -181,8 +191,6 @@ def _prepared(model, make_batches, first_step, last_step, strategy, xla):
 def _validated(model, validate, strategy):
     """Validation's figures; the training metrics, which ``evaluate`` uses too, are put back: a run
     that ends within an epoch may go on."""
-    if validate is None:
-        return {}
     if strategy is not None:  # validates another model, a copy
         return validate()
     variables = [v for metric in model.metrics for v in metric.variables]

@@ -5,6 +5,8 @@ import math
 import os
 from pathlib import Path
 
+import keras
+
 from tf_gen.errors import UserError
 from tf_gen.file_lock import FileLock
 from tf_gen.training.provenance import commit, machine, versions
@@ -34,14 +36,14 @@ class RunDir:
             probe.unlink()
         except OSError as error:
             raise UserError(
-                f"{self.path}: cannot be written ({error.strerror}); choose another --run-dir"
+                f"{self.path}: cannot be written ({error.strerror}); choose another folder"
             ) from error
 
     def __enter__(self):
         if self._lock and not self._lock.acquire():
             raise UserError(
                 f"{self.path}: another process is training in it; wait for its end, or choose "
-                "another --run-dir"
+                "another folder"
             )
         return self
 
@@ -54,9 +56,12 @@ class RunDir:
     def __truediv__(self, name) -> Path:
         return self.path / name
 
-    def compare(self, record: dict) -> bool:
+    def compare(self, record: dict, defaults: dict | None = None) -> bool:
         """Whether the folder holds the run of this record (``run_record``) already; if so, the
         record is told the commits at which it was trained before.
+
+        Args: defaults: of the identity's fields: what one stands for that an earlier version did
+        not know, so that its runs go on.
 
         Raises: UserError if it holds another run, naming the fields that differ.
         """
@@ -64,12 +69,14 @@ class RunDir:
         if before is None:
             return False
         if not {"experiment", "identity", "versions"} <= set(before):
-            raise UserError(f"{self / 'config.json'}: no run's; choose another --run-dir")
+            raise UserError(f"{self / 'config.json'}: no run's; choose another folder")
         then, now = ({"experiment": r["experiment"], **r["identity"]} for r in (before, record))
+        unknown = now.keys() - then.keys() & (defaults or {}).keys()
+        then |= _as_read({key: defaults[key] for key in sorted(unknown)})
         if differing := [key for key in {**then, **now} if then.get(key) != now.get(key)]:
             shown = ", ".join(f"{key} {then.get(key)} -> {now.get(key)}" for key in differing)
             raise UserError(
-                f"{self.path} holds another run: {shown}; choose another --run-dir, "
+                f"{self.path} holds another run: {shown}; choose another folder, "
                 "or give the options that it was started with"
             )
         commits = [*before.get("earlier_commits", []), before.get("commit")]
@@ -91,7 +98,7 @@ class RunDir:
             return None
         except ValueError as error:  # no JSON, or no text
             raise UserError(
-                f"{path}: not readable as JSON ({error}); choose another --run-dir"
+                f"{path}: not readable as JSON ({error}); choose another folder"
             ) from error
         return content if isinstance(content, dict) else {}
 
@@ -111,10 +118,31 @@ def run_record(experiment: str, identity: dict, settings: dict) -> dict:
     was made with."""
     return {
         "experiment": experiment,
-        "identity": json.loads(json.dumps(identity)),  # as it will be read again
+        "identity": _as_read(identity),
         "settings": settings,
         "versions": versions(),
         "commit": commit(),
         "earlier_commits": [],
         "machine": machine(),
     }
+
+
+def _as_read(fields: dict) -> dict:
+    """Fields as they will be read again from JSON: a tuple is a list there."""
+    return json.loads(json.dumps(fields))
+
+
+def save_model(model, path) -> None:
+    """Write a built Keras model as a ``.keras`` file, whole or not at all, for ``tf_gen.load``.
+
+    The file holds the weights alone: what ``compile`` gave (optimisers, metrics) stays behind,
+    and the model itself is left as it is. Its class must be registered with Keras.
+    """
+    config = keras.saving.serialize_keras_object(model)
+    config.pop("compile_config", None)
+    plain = keras.saving.deserialize_keras_object(config)
+    plain.set_weights(model.get_weights())
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}")  # Keras asks for the ending
+    plain.save(temporary)
+    os.replace(temporary, path)

@@ -233,7 +233,7 @@ def test_a_break_is_told_with_what_is_there(site, path):
     site.answers = [gives(DATA, upto=HALF)]
     assert refusal([site.url()], path) == (
         f"cannot fetch set.tgz: {site.url()}: the connection broke off at 300,000 of 600,000 bytes;"
-        " the same command goes on from there"
+        " another try goes on from there"
     )
     assert site.ranges() == [None] + 3 * [f"bytes={HALF}-"]
     assert names(path.parent) == ["set.tgz.part", "set.tgz.part.json"]
@@ -285,7 +285,7 @@ def test_a_stall_ends_and_keeps_what_came(site, path):
     start = time.monotonic()
     line = refusal([site.url()], path, timeout=0.3, attempts=1)
     assert time.monotonic() - start < 5
-    assert f"{site.url()}: no answer for 0.3 s at 1,000 of 600,000 bytes; the same" in line
+    assert f"{site.url()}: no answer for 0.3 s at 1,000 of 600,000 bytes; another try" in line
     assert path.with_name("set.tgz.part").read_bytes() == DATA[:1000]
 
 
@@ -296,15 +296,17 @@ def test_a_server_that_says_nothing_ends_too(site, path):
     assert names(path.parent) == []
 
 
-def test_an_interrupt_keeps_what_came(site, path):
+def test_an_interrupt_keeps_what_came(site, path, monkeypatch):
     site.answers = [gives(DATA, upto=HALF), gives(DATA)]
 
-    def interrupt(done, total):
-        if done:
+    def interrupt(bar, count):
+        bar.n += count
+        if bar.n == HALF:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        fetch([site.url()], path, show=interrupt)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("tqdm.tqdm.update", interrupt)
+        fetch([site.url()], path)
     assert path.with_name("set.tgz.part").read_bytes() == DATA[:HALF]
     fetch([site.url()], path)  # it is not locked any more
     assert site.ranges()[-1] == f"bytes={HALF}-"
@@ -455,12 +457,11 @@ def test_after_a_wrong_file_comes_the_next_url(site, path, what):
     assert_whole(path)
 
 
-def test_a_wrong_size_is_refused_before_the_download(site, path):
-    shown = []
+def test_a_wrong_size_is_refused_before_the_download(site, path, capsys):
     site.answers = [gives(DATA)]
-    line = refusal([site.url()], path, size=5, show=lambda *figures: shown.append(figures))
+    line = refusal([site.url()], path, size=5)
     assert f"{site.url()}: the file there has 600,000 bytes, not 5" in line
-    assert not shown and len(site.asked) == 1
+    assert capsys.readouterr().out == f"fetching {site.url()}\n" and len(site.asked) == 1
     assert names(path.parent) == []
 
 
@@ -509,7 +510,7 @@ def test_the_second_url_is_asked_when_the_first_has_nothing(site, path):
 def test_a_part_survives_the_failure_of_the_next_url(site, path):
     site.answers = [gives(DATA, upto=HALF), says(503), says(404)]
     line = refusal([site.url("/1"), site.url("/2")], path, attempts=1)
-    assert line.endswith(f"the same command goes on from there; {site.url('/2')}: 404 Not Found")
+    assert line.endswith(f"another try goes on from there; {site.url('/2')}: 404 Not Found")
     assert path.with_name("set.tgz.part").read_bytes() == DATA[:HALF]
 
 
@@ -525,7 +526,7 @@ def test_going_on_is_promised_only_for_the_part_that_is_left(site, path):
     assert refusal([site.url("/1"), site.url("/2")], path, attempts=1) == (
         f"cannot fetch set.tgz: {site.url('/1')}: 503 Service Unavailable; "
         f"{site.url('/2')}: 503 Service Unavailable at 1,000 of 600,000 bytes; "
-        "the same command goes on from there"
+        "another try goes on from there"
     )
 
 
@@ -703,44 +704,38 @@ def test_it_goes_without_locks(site, path, monkeypatch, missing):
 # ------------------------------------------------------------------------------------- progress
 
 
-def test_progress_grows_to_the_end(site, path, monkeypatch):
-    monkeypatch.setattr(download, "SHOWN_EVERY", 0.0)
-    monkeypatch.setattr(download, "BLOCK", 50_000)
-    site.answers = [gives(DATA, upto=HALF), gives(DATA)]
-    shown = []
-    fetch([site.url()], path, show=lambda *figures: shown.append(figures))
-    done = [figure for figure, _ in shown]
-    assert done == sorted(done) and done[0] == 0 and len(set(done)) >= 12
-    assert {total for _, total in shown} == {len(DATA)}
-    assert shown[-1] == (len(DATA), len(DATA)) and shown.count(shown[-1]) == 1
-
-
-def test_progress_is_not_shown_for_each_block(site, path, monkeypatch):
-    monkeypatch.setattr(download, "SHOWN_EVERY", 60.0)
-    monkeypatch.setattr(download, "BLOCK", 1000)
-    site.answers = [gives(DATA)]
-    shown = []
-    fetch([site.url()], path, show=lambda *figures: shown.append(figures))
-    assert shown == [(0, len(DATA)), (len(DATA), len(DATA))]
-
-
-def test_a_log_gets_one_line_at_the_start_and_one_at_the_end(site, path, capsys):
+def test_a_log_gets_the_address_at_the_start_and_the_figures_at_the_end(site, path, capsys):
     site.answers = [gives(DATA)]
     fetch([site.url()], path)
-    assert capsys.readouterr() == (
-        f"fetching {site.url()} (0.6 MB)\nset.tgz: 0.6 of 0.6 MB\n", ""
-    )  # fmt: skip
+    out, err = capsys.readouterr()
+    first, last = out.splitlines()
+    assert first == f"fetching {site.url()}" and not err
+    assert last.startswith("set.tgz: 100%|") and "| 600k/600k [" in last and last.endswith("B/s]")
 
 
-def test_a_terminal_gets_a_line_that_grows(site, path, monkeypatch, capsys):
+def test_a_log_gets_a_line_where_a_download_broke_off(site, path, capsys):
+    site.answers = [gives(DATA, upto=HALF), gives(DATA)]
+    fetch([site.url()], path)
+    _, broken, whole = capsys.readouterr().out.splitlines()
+    assert " 50%|" in broken and "| 300k/600k [" in broken
+    assert "100%|" in whole and "| 600k/600k [" in whole
+
+
+def test_the_length_of_what_is_downloaded_may_be_unknown(site, path, capsys):
+    site.answers = [says(200, DATA)]
+    fetch([site.url()], path)
+    assert "\nset.tgz: 600kB [" in capsys.readouterr().out
+
+
+def test_a_terminal_gets_a_line_that_starts_where_the_download_is_gone_on_with(site, path, capsys):
+    begun(site, path)
+    capsys.readouterr()
     terminal = io.StringIO()
     terminal.isatty = lambda: True
-    monkeypatch.setattr(download, "SHOWN_EVERY", 0.0)
-    site.answers = [gives(DATA, upto=HALF), gives(DATA)]
-    with contextlib.redirect_stderr(terminal):
+    site.answers = [gives(DATA)]
+    with contextlib.redirect_stdout(terminal):
         fetch([site.url()], path)
     line = terminal.getvalue()
-    assert line.startswith("set.tgz: 0.0 of 0.6 MB  \r")
-    assert "set.tgz: 0.3 of 0.6 MB  \r" in line
-    assert line.endswith("\rset.tgz: 0.6 of 0.6 MB\n") and line.count("\n") == 1
-    assert capsys.readouterr().out == ""
+    assert line.startswith("\rset.tgz:  50%|") and line.endswith("\n") and line.count("\n") == 1
+    assert "| 300k/600k [" in line and "| 600k/600k [" in line.split("\r")[-1]
+    assert capsys.readouterr() == ("", "")

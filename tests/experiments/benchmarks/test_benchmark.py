@@ -74,12 +74,12 @@ def test_inference_growth_and_all_models_are_measured(tmp_path):
     ],
 )
 def test_choices_that_cannot_be_measured_are_refused(options, message, tmp_path, capsys):
-    assert cli._guarded(NAME, run, Config(**options, output=tmp_path)) == 2
+    assert cli.guarded(NAME, run, Config(**options, output=tmp_path)) == 2
     assert message in capsys.readouterr().err
 
 
 def test_figures_that_are_there_are_not_overwritten(tmp_path, capsys):
     (tmp_path / "benchmark.json").write_text("{}")
-    assert cli._guarded(NAME, run, Config(output=tmp_path)) == 2
+    assert cli.guarded(NAME, run, Config(output=tmp_path)) == 2
     assert "holds a benchmark already" in capsys.readouterr().err
     assert (tmp_path / "benchmark.json").read_text() == "{}"

@@ -13,7 +13,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from experiments.launch import cli, cvae_faces, pix2pix_maps, vae_cartoon
+from experiments import cvae_faces, pix2pix_maps, vae_cartoon
+from experiments.launch import cli
 
 SMALL_MAPS = {"filters": 2, "image_size": 32, "max_steps": 2}
 SMALL_FACES = {"image_size": 16, "batch_size": 8, "max_steps": 2}
@@ -174,7 +175,7 @@ def test_both_files_of_a_pair_in_two_folders_are_listed(maps, tmp_path):
 )  # fmt: skip
 def test_no_data_ends_in_one_line_and_exit_code_2(options, message, tmp_path, capsys):
     config = vae_cartoon.Config(**SMALL_FACES, **options, run_dir=tmp_path)
-    assert cli._guarded("vae_cartoon", vae_cartoon.run, config) == 2
+    assert cli.guarded("vae_cartoon", vae_cartoon.run, config) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
 

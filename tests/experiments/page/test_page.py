@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from experiments import pix2pix_maps, vae_anime
+from experiments.launch.errors import UsageError
 from experiments.page import maps
 from experiments.page.claims import JUDGES, NOT_MEASURED, NOT_TESTED, OPEN
 from experiments.page.records import write_record
 from experiments.page.runs import RUNS, Run, read_runs
 from experiments.page.summary import PARTS, REPORT, claims_section
 from experiments.reproduce import Config, run
-from tf_gen.errors import UserError
 
 ROOT = Path(__file__).parents[3]
 
@@ -137,7 +137,7 @@ def test_a_record_serves_as_a_finished_run(runs, tmp_path):
 def test_a_damaged_run_is_named(runs, tmp_path, capsys):
     (tmp_path / "vae_anime").mkdir()
     (tmp_path / "vae_anime" / "metrics.json").write_text("{")
-    with pytest.raises(UserError, match="metrics.json: not readable as JSON"):
+    with pytest.raises(UsageError, match="metrics.json: not readable as JSON"):
         run(Config(runs=tmp_path, train=False))
 
 
@@ -145,12 +145,12 @@ def test_a_damaged_run_is_named(runs, tmp_path, capsys):
 def test_a_run_under_anothers_name_is_refused(name, runs, tmp_path):
     other = {"map_to_aerial": "vae_anime", "vae_anime": "map_to_aerial"}[name]
     shutil.copytree(runs / other, tmp_path / name)
-    with pytest.raises(UserError, match=f"{name}: a run of .*, not of {name}; move it away"):
+    with pytest.raises(UsageError, match=f"{name}: a run of .*, not of {name}; move it away"):
         run(Config(runs=tmp_path, train=False))
 
 
 def test_a_missing_folder_is_told(tmp_path):
-    with pytest.raises(UserError, match="none: no such folder"):
+    with pytest.raises(UsageError, match="none: no such folder"):
         run(Config(runs=tmp_path / "none", train=False))
 
 
@@ -158,7 +158,7 @@ def test_a_missing_folder_is_told(tmp_path):
 def test_a_place_that_cannot_be_written_is_told_before_training(option, tmp_path):
     (tmp_path / "file").write_text("")
     options = {"runs": tmp_path / "runs"} | {option: tmp_path / "file" / "page"}
-    with pytest.raises(UserError, match=f"--{option} .*file"):
+    with pytest.raises(UsageError, match=f"--{option} .*file"):
         run(Config(**options))
 
 

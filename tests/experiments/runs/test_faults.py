@@ -18,7 +18,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tf_gen.data import draw_faces, draw_pairs
-from tf_gen.training.callbacks import read_csv
+from tf_gen.training.history import read_csv
 
 ROOT = Path(__file__).parents[3]
 TIMEOUT = 300  # seconds, for a slow machine
@@ -238,7 +238,7 @@ def test_a_second_process_in_a_run_folder_is_refused(data, tmp_path):
         assert life.wait_until(lambda: life.has_done(1)), life.said.read_text()
         second = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
         assert second.returncode == 2
-        assert second.stderr.endswith("choose another --run-dir\n")
+        assert second.stderr.endswith("choose another folder\n")
         assert "another process is training in it" in second.stderr
         assert life.process.poll() is None
     finally:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from experiments.launch import cli
 from experiments.pix2pix_maps import NAME, Config, run
-from tf_gen.training.callbacks import read_csv
+from tf_gen.training.history import read_csv
 
 ROOT = Path(__file__).parents[3]
 SMALL = {"filters": 2, "image_size": 32}
@@ -27,7 +27,7 @@ def command(*options):
 
 def guarded(capsys, **options):
     """(exit code, standard error) of a run in this process."""
-    code = cli._guarded(NAME, run, Config(**{**SMALL, **options}))
+    code = cli.guarded(NAME, run, Config(**{**SMALL, **options}))
     return code, capsys.readouterr().err
 
 

@@ -69,7 +69,7 @@ BAD = {
 def test_bad_input_ends_in_one_line_and_exit_code_2(models, case, tmp_path, capsys):
     model, options, message = BAD[case]
     options = Config(model=models / model, output=tmp_path / "out", **options)
-    assert cli._guarded(NAME, run, options) == 2
+    assert cli.guarded(NAME, run, options) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
 
@@ -77,5 +77,5 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(models, case, tmp_path, caps
 def test_an_output_folder_below_a_file_is_refused(models, tmp_path, capsys):
     (tmp_path / "file").touch()
     options = Config(model=models / "vae", output=tmp_path / "file" / "out")
-    assert cli._guarded(NAME, run, options) == 2
+    assert cli.guarded(NAME, run, options) == 2
     assert "--output" in capsys.readouterr().err

@@ -1,6 +1,5 @@
 """The command that translates images without a target: sizes, names, bad files, mistakes."""
 
-import io
 import os
 import shutil
 import subprocess
@@ -13,11 +12,11 @@ import tensorflow as tf
 from PIL import Image
 
 from experiments.launch.cli import DONE, PARTLY
-from experiments.launch.progress import Progress
-from experiments.translate import Config, png_names, run
+from experiments.launch.errors import UsageError
+from experiments.translate import Config, run
+from experiments.use.translate import png_names
 from tf_gen import UNetGenerator
 from tf_gen.data.reading import resize
-from tf_gen.errors import UserError
 from tf_gen.export import export_pix2pix
 
 ROOT = Path(__file__).parents[3]
@@ -240,10 +239,9 @@ def test_a_bad_file_among_good_ones_is_named_and_the_good_ones_are_done(run_dir,
     assert done.returncode == PARTLY
     assert files_in(output) == ["a.png", "c.png"]
     assert "2 of 3 images translated" in done.stdout
-    lines = done.stderr.splitlines()
-    assert "translate: left out: deep/cut.png: not a readable image" in lines[-1]
-    assert any(line.startswith("3/3  ") for line in lines)
-    assert "Traceback" not in done.stderr
+    assert "translate: 100%|" in done.stdout and " 3/3 [" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("translate: left out: deep/cut.png: not a readable image")
 
 
 def test_bad_files_alone_are_done_in_part_too(translate, folder, capsys):
@@ -262,7 +260,7 @@ def test_an_image_too_large_for_the_memory_is_left_out(translate, folder, monkey
             raise MemoryError
         return np.pad(image, ((0, 12), (0, 12), (0, 0)))
 
-    monkeypatch.setattr("experiments.translate.pad", no_memory)
+    monkeypatch.setattr("experiments.use.translate.pad", no_memory)
     save(draw(11, 4), folder / "large.png")
     save(draw(4, 4), folder / "small.png")
     assert translate(sizing="pad") == PARTLY
@@ -286,8 +284,8 @@ def test_a_write_that_fails_leaves_the_old_file_whole(translate, folder, monkeyp
 
 
 def refused(translate, **options):
-    """Return the message of the UserError with which the command must refuse: one line."""
-    with pytest.raises(UserError) as error:
+    """Return the message of the UsageError with which the command must refuse: one line."""
+    with pytest.raises(UsageError) as error:
         translate(**options)
     message = str(error.value)
     assert "\n" not in message
@@ -373,23 +371,6 @@ def test_a_model_that_is_not_finite_is_refused(translate, folder, tmp_path):
 def test_a_noise_seed_out_of_range_is_refused(translate):
     for seed in (-1, 2**31):
         assert "--noise-seed" in refused(translate, noise_seed=seed)
-
-
-def test_on_a_terminal_the_progress_is_one_line_rewritten(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr("time.monotonic", iter(range(10)).__next__)
-    with Progress(2) as progress:
-        progress.step()
-        progress.step()
-    first, second = sys.stderr.getvalue().split("\r")[1:]
-    assert first.rstrip() == "1/2  1.00 images/s  0:00:01 left"
-    assert second.rstrip() == "2/2  1.00 images/s  0:00:00 left"
-    assert second.endswith("\n")
-    assert len(first) == len(second.rstrip("\n"))
 
 
 def test_help_needs_no_tensorflow():

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from tf_gen import file_lock
 from tf_gen.errors import UserError
+from tf_gen.progress import progress
 
 BLOCK = 2**18
 PAUSE = 0.5  # seconds, times the attempts in vain, before the next one
-SHOWN_EVERY = 0.25  # seconds
 
 
 class _NextUrl(Exception):
@@ -47,7 +47,6 @@ def fetch(
     check: Callable[[Path], object] | None = None,
     timeout: float = 30.0,
     attempts: int = 3,
-    show: Callable[[int, int | None], object] | None = None,
 ) -> Path:
     """Download a file to ``path`` from the first URL that has it; one that is there is left alone.
 
@@ -56,8 +55,6 @@ def fetch(
         check: called with the downloaded file (under another name); raises UserError if damaged.
         timeout: seconds without a byte after which a connection counts as broken.
         attempts: at a URL that fail in a row without a new byte, before the next URL.
-        show: called with (bytes so far, of how many, None if unknown) about four times a second
-            and at the end, when both are equal; default: prints them.
 
     Raises: UserError, one line with what was wrong with each URL, or if another process is
         downloading the file; OSError if it cannot be written.
@@ -71,9 +68,10 @@ def fetch(
         if path.exists():  # another process has just finished it
             return path
         for url in urls:
-            shown = show or _Printer(path.name, url)
+            if not sys.stdout.isatty():  # a log says where it came from
+                print(f"fetching {url}", flush=True)
             try:
-                _download(url, part, size, timeout, attempts, shown)
+                _download(url, part, size, timeout, attempts)
                 _verify(part, size, sha256, check)
             except (_NextUrl, _Broken) as error:
                 errors[url] = error
@@ -81,8 +79,7 @@ def fetch(
                 errors[url] = error
                 part.clear()
             else:
-                length = part.finish()
-                shown(length, length)
+                part.finish()
                 return path
         reasons = [f"{url}: {error}{part.left(url, error)}" for url, error in errors.items()]
     text = " ".join("; ".join(reasons).split()) or "no address is known"
@@ -133,12 +130,12 @@ class _Part:
         return self.size if self.origin.get("url") == url else 0
 
     def left(self, url: str, error: Exception) -> str:
-        """Where the same command goes on after an error, in words; "" if it does not."""
+        """Where another try goes on after an error, in words; "" if it does not."""
         if not isinstance(error, _Broken) or not self.size_of(url):
             return ""
         total = self.origin.get("total")
         of = "" if total is None else f" of {total:,}"
-        return f" at {self.size:,}{of} bytes; the same command goes on from there"
+        return f" at {self.size:,}{of} bytes; another try goes on from there"
 
     def begin(self, origin: dict) -> None:
         self.file.truncate(0)  # first: the bytes are never taken for another file's
@@ -152,24 +149,22 @@ class _Part:
         self.file.truncate(0)
         self.side.unlink(missing_ok=True)
 
-    def finish(self) -> int:
-        """Give it its name. Returns: its size."""
-        size = self.size
+    def finish(self) -> None:
+        """Give it its name."""
         os.fsync(self.file.fileno())  # or the name could outlive a power cut without the bytes
         self._close_on_windows()
         os.replace(self.path, self.goal)
-        return size
 
 
-def _download(url, part, size, timeout, attempts, show) -> None:
+def _download(url, part, size, timeout, attempts) -> None:
     best, in_vain = part.size_of(url), 0
     while True:
         try:
             try:
-                return _receive(url, part, size, timeout, show)
+                return _receive(url, part, size, timeout)
             except _Stale:
                 part.clear()
-                return _receive(url, part, size, timeout, show)
+                return _receive(url, part, size, timeout)
         except _Broken:
             done = part.size_of(url)
             best, in_vain = max(best, done), 0 if done > best else in_vain + 1
@@ -178,7 +173,7 @@ def _download(url, part, size, timeout, attempts, show) -> None:
         time.sleep(PAUSE * max(in_vain, 1))
 
 
-def _receive(url, part, size, timeout, show) -> None:
+def _receive(url, part, size, timeout) -> None:
     """One request, and its answer written to the part."""
     origin, start = part.origin, part.size_of(url)
     with _answer(url, _range(start, origin), timeout) as answer:
@@ -187,15 +182,13 @@ def _receive(url, part, size, timeout, show) -> None:
             raise _NextUrl(f"the file there has {total:,} bytes, not {size:,}")
         if answer.status == 200:
             part.begin({"url": url, **_version(answer), "total": total})
-        show(part.size, total)
-        shown = time.monotonic()
-        while block := _read(answer, timeout):
-            part.write(block)
-            if size is not None and part.size > size:  # without a Content-Length it may never end
-                return
-            if part.size != total and time.monotonic() - shown >= SHOWN_EVERY:
-                show(part.size, total)
-                shown = time.monotonic()
+        name = part.goal.name
+        with progress(total, name, "B", unit_scale=True, initial=part.size) as shown:
+            while block := _read(answer, timeout):
+                part.write(block)
+                shown.update(len(block))
+                if size is not None and part.size > size:  # an unknown length may have no end
+                    return
     if total is not None and part.size < total:
         raise _Broken("the connection broke off")
 
@@ -306,22 +299,3 @@ def _verify(part, size, sha256, check) -> None:
             raise UserError(f"the SHA-256 of what came is {found}, not {sha256}")
     if check:
         check(part.path)
-
-
-class _Printer:
-    """Prints a line that grows in a terminal; elsewhere one at the start and one at the end."""
-
-    def __init__(self, name: str, url: str):
-        self.name, self.url, self.started = name, url, False
-
-    def __call__(self, done: int, total: int | None) -> None:
-        of = "" if total is None else f" of {total / 1e6:.1f}"
-        text = f"{self.name}: {done / 1e6:.1f}{of} MB"
-        if sys.stderr.isatty():  # \r last: an error message begins on this line
-            print(text, end="\n" if done == total else "  \r", file=sys.stderr, flush=True)
-        elif not self.started:
-            size = "" if total is None else f" ({total / 1e6:.1f} MB)"
-            print(f"fetching {self.url}{size}", flush=True)
-        elif done == total:
-            print(text, flush=True)
-        self.started = True

@@ -35,7 +35,7 @@ def test_one_import_registers_all_three():
     reason="the tfds command needs apache_beam (TFDS issue 5463), which the constraints rule out",
 )
 def test_tfds_build_works_on_a_builders_folder(tmp_path):
-    folder = ROOT / "tf_gen" / "data" / "builders" / "pix2pix_maps"
+    folder = ROOT / "tf_gen" / "data" / "published" / "builders" / "pix2pix_maps"
     command = [
         Path(sys.executable).parent / "tfds", "build", folder,
         "--data_dir", tmp_path, "--manual_dir", folder / "dummy_data",

@@ -1,0 +1,53 @@
+"""Options of ``experiments.reproduce``."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from experiments.launch.errors import UsageError
+from experiments.launch.options import check_range
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReproductionOptions:
+    """Every option."""
+
+    data: Literal["synthetic", "report"] = "synthetic"
+    """What missing runs are trained on: sets drawn by the package, or the published ones. For your
+    own folders run the five commands with --run-dir RUNS/<name> first."""
+    data_dir: Path | None = None
+    """For report: where downloads go and your own archives lie."""
+    runs: Path = Path("runs/reproduction")
+    """The folder of the runs: map_to_aerial, aerial_to_map, vae_anime, vae_cartoon, cvae_faces and
+    vq_vae_faces. Finished ones, and records of such, are taken as they are."""
+    train: bool = True
+    """Train and measure what is missing; else its cells name the command that would fill them."""
+    maps_epochs: int | None = None
+    """Epochs of both pix2pix runs. Default: the report's 10; 2 for synthetic."""
+    max_steps: int | None = None
+    """Stop each training after so many steps, to try the command."""
+    filters: int = 64
+    """Width of pix2pix' first layers (report); 8 to try the command."""
+    image_size: int = 256
+    """Height and width of the maps (report)."""
+    inception_weights: Path | None = None
+    """For FID and KID: see experiments.evaluate."""
+    note: str = ""
+    """A sentence for the page's top, such as what your own folders hold."""
+    output: Path | None = None
+    """The page's path without its ending. Default: RUNS/reproduction."""
+    records: Path | None = None
+    """Copy each finished run there without its weights: what may be published, a few hundred KB
+    each (no original of an anime face, no path of this machine)."""
+
+    def check(self) -> None:
+        """Raise UsageError for a number out of range, or options that do not go together."""
+        check_range(
+            1,
+            maps_epochs=self.maps_epochs,
+            max_steps=self.max_steps,
+            filters=self.filters,
+            image_size=self.image_size,
+        )
+        if self.data_dir is not None and self.data != "report":
+            raise UsageError("--data-dir: only --data report looks there")

@@ -1,0 +1,178 @@
+"""Options of each kind of training; "report" or "ours" says where a default comes from.
+
+Apart from the tasks, since a command line is read without TensorFlow.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from experiments.launch.errors import UsageError
+from experiments.launch.options import TrainingOptions, check_range, may_change
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pix2PixOptions(TrainingOptions):
+    """Options of the commands that train a pix2pix."""
+
+    data: str = may_change("synthetic")
+    """synthetic (drawn by the package, no download), report (the published maps, 250 MB), or a
+    folder that holds train/ and val/ of side-by-side pairs, or trainA/ trainB/ valA/ valB/ with
+    equal file names."""
+    direction: Literal["map_to_aerial", "aerial_to_map"] = "map_to_aerial"
+    """map_to_aerial takes the right half, B, to the left half, A (report)."""
+    epochs: int = may_change(10)
+    """Times that each pair is shown (report)."""
+    decay_epochs: int = may_change(0)
+    """Epochs more, the learning rate falling linearly to 0, as in the paper (report: none)."""
+    batch_size: int = 2
+    """Pairs in a step (report)."""
+    learning_rate: float = 2e-4
+    """Of both Adam optimisers (report)."""
+    beta_1: float = 0.5
+    """Of both Adam optimisers (report)."""
+    adversarial_loss: Literal["minimax", "non_saturating", "least_squares", "hinge"] = (
+        "non_saturating"
+    )
+    """The report writes minimax, the paper practises non_saturating: ours, docs/decisions.md."""
+    reconstruction: Literal["l1", "l2"] = "l1"
+    """Distance to the target (report)."""
+    reconstruction_weight: float = 100.0
+    """Weight of the reconstruction, lambda (report)."""
+    update: Literal["alternating", "simultaneous"] = "alternating"
+    """alternating: the discriminator first (report); simultaneous: both from one pass."""
+    normalization: Literal["batch", "sync_batch", "instance", "none"] = "batch"
+    """In both networks (report); sync_batch: over all replicas of a --strategy."""
+    filters: int = 64
+    """Width of the networks' first layers (report); 8 makes a model for trying things."""
+    image_size: int = 256
+    """Height and width (report): 32, 64, 128, or a multiple of 256."""
+    init_from: Path | None = None
+    """A run whose networks this one starts from (fine-tuning)."""
+
+    def check(self) -> None:
+        super().check()
+        check_range(1, filters=self.filters)
+        check_range(
+            0, decay_epochs=self.decay_epochs, reconstruction_weight=self.reconstruction_weight
+        )
+        check_range(0.0, 0.999999, beta_1=self.beta_1)
+        unet_depth(self.image_size)
+
+    @property
+    def total_epochs(self) -> int:
+        return self.epochs + self.decay_epochs
+
+    def refuse_changes(self, before: dict, epochs_done: float) -> None:
+        """Raise UsageError if the rate has begun to fall towards another end than now."""
+        then = (before.get("epochs", 0), before.get("decay_epochs", 0))
+        now = (self.epochs, self.decay_epochs)
+        begun = any(decay and epochs_done > epochs for epochs, decay in (then, now))
+        if begun and then != now:
+            raise UsageError(
+                f"--epochs, --decay-epochs: {self.run_dir} has reached epoch {epochs_done:.3g}, "
+                f"where the learning rate falls already ({then[0]} and {then[1]} before, {now[0]} "
+                f"and {now[1]} now): these can no longer change"
+            )
+
+
+def unet_depth(image_size: int) -> int:
+    """Halvings for an image size: 8, as in the report, or what takes a smaller one to 1 x 1.
+
+    Raises: UsageError for a size that neither suits.
+    """
+    if image_size > 0 and image_size % 256 == 0:
+        return 8
+    if 32 <= image_size < 256 and image_size & (image_size - 1) == 0:
+        return image_size.bit_length() - 1
+    raise UsageError(
+        f"--image-size {image_size}: the U-Net halves it to the end, so it must be 32, 64, 128, "
+        "256, or a multiple of 256"
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FaceOptions(TrainingOptions):
+    """Options of the commands that train an autoencoder on faces."""
+
+    data: str = may_change("synthetic")
+    """synthetic (faces drawn by the package, no download), report (the published set), or a folder
+    of images, flat or nested; a tenth of them, chosen by content, is held out for validation."""
+    crop: tuple[float, ...] = (1.0,)
+    """Share of width and height that is kept of images that are read, from the centre."""
+    image_size: int = 64
+    """Height and width (ours); a multiple of 4, or of 8 with pool-last."""
+    pool_last: bool = False
+    """Pooling after the third convolution, too: latents from 8 x 8 places instead of 16 x 16 at
+    64 x 64 (the report leaves it open: docs/decisions.md)."""
+    normalization: Literal["batch", "sync_batch", "none"] = "batch"
+    """Between the convolutions (report); sync_batch: over all replicas of a --strategy."""
+
+    def check(self) -> None:
+        super().check()
+        check_range(0.0, 1.0, open_low=True, crop=self.crop)
+        if self.data == "synthetic" and self.crop != type(self).crop:
+            raise UsageError(
+                "--crop: drawn faces have no margin; leave it out, or give --data a folder"
+            )
+        if self.image_size < 1 or self.image_size % self.factor:
+            raise UsageError(
+                f"--image-size {self.image_size}: the encoder halves it "
+                f"{3 if self.pool_last else 2} times, so it must be a multiple of {self.factor}"
+            )
+
+    @property
+    def factor(self) -> int:
+        """By how much the encoder shrinks height and width."""
+        return 8 if self.pool_last else 4
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VaeOptions(FaceOptions):
+    """Options of the VAE and the conditional VAE."""
+
+    latent_dim: int = 128
+    """Number of latents (ours)."""
+    kl_weight: float = 1.0
+    """Weight of the KL term, beta (report)."""
+    kl_warmup_steps: int = 0
+    """Steps over which that weight rises from 0 (report: none)."""
+
+    def check(self) -> None:
+        super().check()
+        check_range(1, latent_dim=self.latent_dim)
+        check_range(0, kl_weight=self.kl_weight, kl_warmup_steps=self.kl_warmup_steps)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VqVaeOptions(FaceOptions):
+    """Options of the VQ-VAE."""
+
+    codes: int = 512
+    """Size of the codebook (ours)."""
+    code_dim: int | None = None
+    """Width of its vectors; default: as many as the encoder's output has channels (report), else
+    a 1 x 1 convolution comes between."""
+    commitment_weight: float = 0.25
+    """Weight of the commitment loss, beta (ours: the paper's)."""
+    codebook: Literal["gradient", "ema"] = "gradient"
+    """How the codebook learns: by its loss (report) or by moving averages."""
+    codebook_start: Literal["uniform", "kmeans"] = "uniform"
+    """How it starts: uniform (report) or by k-means on the first images."""
+    restart_below: float = 0.0
+    """A code that gets fewer vectors of a batch than this, on average, is set to one of them
+    (report: never)."""
+    vae_run: Path | None = may_change(None)
+    """A finished run of vae_anime or vae_cartoon: what the VQ-VAE makes of faces that it generates
+    is drawn and measured when training ends (report)."""
+
+    def check(self) -> None:
+        super().check()
+        check_range(1, codes=self.codes, code_dim=self.code_dim)
+        check_range(0.0, commitment_weight=self.commitment_weight, restart_below=self.restart_below)
+        average = self.batch_size * (self.image_size // self.factor) ** 2 / self.codes
+        if self.restart_below > average:
+            raise UsageError(
+                f"--restart-below {self.restart_below:g}: a code gets {average:g} vectors of a "
+                "batch on average, so most would be restarted at every step; give less"
+            )

@@ -1,0 +1,99 @@
+"""The contract of a task: all that ``runs.train_run`` asks of a kind of training.
+
+A task is made with the command's configuration, reads or draws its data then, and holds its model
+from ``build`` on. To add a kind of training, write one file like ``tasks/vae.py`` and one command.
+"""
+
+from collections.abc import Iterable, Sized
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import keras
+import tensorflow as tf
+
+from experiments.data.account import Account
+from experiments.measures.asked import Asked
+from tf_gen.data import Parts
+
+
+class Split(Sized, Protocol):
+    """Examples, and a digest that tells them from others (``tf_gen.data.Pairs``, ``Faces``)."""
+
+    digest: str
+
+
+class Data(Protocol):
+    """What a task trains on and validates on, and the account of it."""
+
+    train: Split
+    val: Split
+    account: Account
+
+
+class About(NamedTuple):
+    """What is said of a task.
+
+    Attributes:
+        title, loading: of the run's README: what it was, and Markdown on how to load its model, in
+            which ``{path}`` stands for the run folder.
+        shown: the logs on the progress line.
+        best_by: the validation figure, lower is better, by which the best epoch's weights are kept.
+    """
+
+    title: str
+    loading: str
+    shown: tuple[str, ...]
+    best_by: str
+
+
+class Built(NamedTuple):
+    """A compiled model with all its variables.
+
+    Attributes:
+        model: what is trained.
+        network: what is kept of it: at its best epoch, and as ``model.keras``.
+        parts: what a checkpoint holds: name -> network or optimiser.
+    """
+
+    model: keras.Model
+    network: keras.Model
+    parts: dict
+
+
+class Task(Protocol):
+    """One kind of training."""
+
+    data: Data
+    about: About
+
+    def build(self) -> Built:
+        """A model with the configuration's options; the task's own from here on."""
+
+    def start(self) -> None:
+        """What is done to the model before the first step of a new run."""
+
+    def batches(self, first_step: int, last_step: int, parts: Parts) -> tf.data.Dataset:
+        """The training batches of these steps, each a pure function of seed and step."""
+
+    def validate(self) -> dict[str, float]:
+        """The figures of an epoch's end."""
+
+    def watch(self, scalars, figures: Path) -> Iterable[keras.callbacks.Callback]:
+        """Draw the data; callbacks that draw at each epoch's end.
+
+        Args: scalars: the ``TensorBoardScalars`` to write beside; figures: the folder of pictures.
+        """
+
+    def finish(self):
+        """What ``measure`` takes of the trained model, made ready for use."""
+
+    def measure(self, model, asked: Asked) -> dict[str, float]:
+        """All figures of what ``finish`` gave, or of its SavedModel: the same names and values."""
+
+    def leave(self, folder: Path) -> None:
+        """Draw the trained model's pictures, and write ``saved_model/``."""
+
+
+def image_summary(name, draw):
+    """For ``EpochSummary``: a picture by epoch. ``draw() -> uint8 [H, W, 3]``."""
+    return lambda epoch: tf.summary.image(name, draw()[None], step=epoch)

@@ -1,0 +1,59 @@
+"""Images drawn from a trained VAE or conditional VAE, as PNG files."""
+
+import numpy as np
+import tensorflow as tf
+
+from experiments.launch.cli import DONE
+from experiments.launch.errors import UsageError
+from experiments.launch.output import make_writable, write_png
+from experiments.launch.saved_models import load_saved_model
+from tf_gen.data.images import to_levels
+
+BATCH = 100
+
+
+def draw_images(config) -> int:
+    """Draw and write the images; returns the exit code."""
+    model = load_saved_model("model", config.model, "VAE", ["sample", "decode"])
+    classes = class_names(model)
+    labels = chosen_labels(config.label, classes)
+    make_writable(config.output)
+    for label in labels:
+        folder = config.output if len(labels) == 1 else config.output / classes[label]
+        for first in range(0, config.count, BATCH):
+            count = min(BATCH, config.count - first)
+            for i, image in enumerate(draw(model, label, count, config.seed, first)):
+                write_png(folder / f"{first + i}.png", image)
+    drawn = f" of {', '.join(classes[label] for label in labels)}" if classes else ""
+    print(f"{config.output}: {config.count * len(labels)} images{drawn}")
+    return DONE
+
+
+def class_names(model) -> list[str] | None:
+    """Of a conditional VAE, in the labels' order; None of a VAE."""
+    if not hasattr(model, "class_names"):
+        return None
+    return [name.decode() for name in model.class_names().numpy()]
+
+
+def chosen_labels(wanted: str | None, classes: list[str] | None) -> list[int | None]:
+    """The labels to draw; [None] for a model without. Raises: UsageError for an unknown one."""
+    if classes is None:
+        if wanted is not None:
+            raise UsageError(f"--label {wanted}: the model has no classes; leave it out")
+        return [None]
+    if wanted is None:
+        return list(range(len(classes)))
+    if wanted in classes:
+        return [classes.index(wanted)]
+    if wanted.isdecimal() and int(wanted) < len(classes):
+        return [int(wanted)]
+    known = ", ".join(f"{label} ({name})" for label, name in enumerate(classes))
+    raise UsageError(f"--label {wanted}: the model's labels are {known}")
+
+
+def draw(model, label: int | None, count: int, seed: int, part: int) -> np.ndarray:
+    """uint8 [count, H, W, 3]; ``part`` tells one batch of a long series from the next."""
+    given = tf.constant(count) if label is None else tf.fill([count], label)
+    images = model.sample(given, tf.constant([seed, part])).numpy()
+    return to_levels(images)

@@ -1,0 +1,35 @@
+"""The model of a finished run."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+
+from tf_gen.errors import UserError
+
+
+def load(run) -> keras.Model:
+    """The Keras model of a finished run, not compiled.
+
+    Args: run: its folder, which holds ``model.keras``, or the path of a ``.keras`` file.
+    Raises: UserError if there is no such file, or it cannot be read.
+
+    Example::
+
+        vae = tf_gen.load("runs/my-vae")
+        images = vae.sample(8)  # float32 [8, H, W, C] in [0, 1]
+    """
+    run = Path(run)
+    if not run.exists():
+        raise UserError(f"{run}: no such file or folder; give the folder of a finished run")
+    path = run if run.suffix == ".keras" else run / "model.keras"
+    if not path.exists():
+        raise UserError(
+            f"{run}: has no model.keras; let the run finish, or load its saved_model/ with "
+            "tf.saved_model.load if an earlier version made it"
+        )
+    try:
+        return keras.saving.load_model(path)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{path}: cannot be read ({reason}); give another file") from error
