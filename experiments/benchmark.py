@@ -5,7 +5,7 @@ code, PyTorch (where it is installed) and the bound that the arithmetic sets.
     python -m experiments.benchmark --what training --models pix2pix --pix2pix-batches 2
 
 Each variant runs in a process of its own, in turn with the others; about an hour on two cores. All
-of a table are in memory at once: about 3 GiB each of pix2pix at batch 8, 16 GiB together.
+variants of a table are held in memory: about 3 GiB each of pix2pix at batch 8, 16 GiB together.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ NAME = "benchmark"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(BenchmarkOptions):
-    """Every option."""
+    """Every option has a default."""
 
 
 def run(config: Config) -> int:

@@ -2,11 +2,12 @@
 2015).
 
     python -m experiments.cvae_faces                  on faces that the package draws
+    python -m experiments.cvae_faces --data report    on the published ones (docs/data.md)
     python -m experiments.cvae_faces --data FOLDER    on your own, a sub-folder for each class
 
-On drawn faces up to 5 minutes on two cores with AVX-512. Expect of 4,000 real faces of each kind,
-as in docs/runs/cvae_faces: val_mse 0.0108, val_ssim 0.622, label_control_0 1.00, label_control_1
-1.00, in 3 minutes of training on two cores with AVX2 alone.
+Drawn faces take up to 5 minutes on two cores with AVX-512. On 4,000 real faces of each kind expect
+the figures of docs/runs/cvae_faces: val_mse 0.0108, val_ssim 0.622, label_control_0 1.00,
+label_control_1 1.00, in 3 minutes of training on two cores with AVX2 alone.
 """
 
 import dataclasses
@@ -20,7 +21,10 @@ NAME = "cvae_faces"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(VaeOptions):
-    """Every option; "report" or "ours" says where a default comes from."""
+    """The same command with its --run-dir, the first line that it prints, goes on after a stop.
+
+    Of a default, (report) says that it is the report's, (ours) that the report is silent.
+    """
 
     data: str = may_change("synthetic")
     """synthetic (faces of two styles, drawn by the package), report (the published anime and

@@ -6,20 +6,21 @@ measures that training does not take: FID, KID, precision and recall, and the re
     python -m experiments.evaluate --run-dir MAP_TO_AERIAL --reader AERIAL_TO_MAP
 
 Writes evaluation_<split>.json and, as a table beside the figures of the training's end,
-evaluation_<split>.md. A figure of both is the same function's, of the same name.
+evaluation_<split>.md, into the run's folder or --output. Figures of one name are computed by one
+function.
 """
 
 import dataclasses
 
 from experiments.launch.cli import DONE, launch
-from experiments.runs.options import EvaluationOptions
+from experiments.runs.evaluation_options import EvaluationOptions
 
 NAME = "evaluate"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(EvaluationOptions):
-    """Every option."""
+    """An option without a default must be given."""
 
 
 def run(config: Config) -> int:

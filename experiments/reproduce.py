@@ -1,12 +1,13 @@
 """Reproduce the whole report, on drawn images or (--data report) the published sets: train what is
 missing, measure it, and write one page, as Markdown and as HTML that needs no other file: every
-figure and table of the report with ours in its place.
+figure and table of the report with ours beside it.
 
     python -m experiments.reproduce                           on drawn images, about 32 minutes
     python -m experiments.reproduce --data report             on the published sets
     python -m experiments.reproduce --no-train --runs docs/runs --output PAGE    from records
 
-Breaking off loses little: the same command takes the finished runs and goes on.
+If it is interrupted, give the same command again: finished runs are kept. The page lies in
+RUNS/reproduction.md and .html.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ NAME = "reproduce"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(ReproductionOptions):
-    """Every option."""
+    """Every option has a default."""
 
 
 def run(config: Config) -> int:

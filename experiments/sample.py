@@ -1,6 +1,8 @@
 """Draw images from a trained VAE or conditional VAE.
 
-python -m experiments.sample --model RUN --count 16 --output FOLDER
+    python -m experiments.sample --model RUN --count 16 --output FOLDER
+
+Writes 0.png, 1.png and so on; of a conditional VAE a folder for each class.
 """
 
 import dataclasses
@@ -14,7 +16,7 @@ NAME = "sample"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Every option."""
+    """An option without a default must be given."""
 
     model: Path
     """A finished run of vae_anime, vae_cartoon or cvae_faces, or the SavedModel that one wrote."""

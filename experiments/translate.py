@@ -2,8 +2,8 @@
 
     python -m experiments.translate --model RUN --input FOLDER --output FOLDER
 
-The PNG files lie under the names that the input has. What cannot be read is left out and named; the
-exit code is then 4.
+The PNG files are named after the inputs. What cannot be read is left out and named; the exit code
+is then 4.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ NAME = "translate"
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Every option."""
+    """An option without a default must be given."""
 
     model: Path
     """A finished run, or a SavedModel that one wrote."""

@@ -1,11 +1,12 @@
 """A VAE on anime faces (the report, R1.1, figures 1 to 3; Kingma and Welling 2014).
 
     python -m experiments.vae_anime                  on faces that the package draws
+    python -m experiments.vae_anime --data report    on the published ones (docs/data.md)
     python -m experiments.vae_anime --data FOLDER    on your own images
 
-On drawn faces 2 minutes on two cores with AVX-512. Expect of 8,000 real anime faces, as in
-docs/runs/vae_anime: val_mse 0.0130, val_ssim 0.513, val_loss 6497, active_units 128, in 9 minutes
-of training on two cores with AVX2 alone.
+Drawn faces take 2 minutes on two cores with AVX-512. On 8,000 real anime faces expect the figures
+of docs/runs/vae_anime: val_mse 0.0130, val_ssim 0.513, val_loss 6497 (nats), active_units 128, in 9
+minutes of training on two cores with AVX2 alone.
 """
 
 import dataclasses
@@ -19,7 +20,10 @@ NAME = "vae_anime"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(VaeOptions):
-    """Every option; "report" or "ours" says where a default comes from."""
+    """The same command with its --run-dir, the first line that it prints, goes on after a stop.
+
+    Of a default, (report) says that it is the report's, (ours) that the report is silent.
+    """
 
 
 def run(config: Config) -> int:

@@ -1,4 +1,4 @@
-"""What a script turns into an exit code instead of a stack trace; checks of arguments."""
+"""The package's own exceptions, and a check of arguments."""
 
 
 class UserError(ValueError):
@@ -6,7 +6,8 @@ class UserError(ValueError):
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss or a gradient stopped being finite; that network's weights were not updated."""
+    """A loss or a gradient stopped being finite. That network's weights were not updated, unless
+    XLA compiled the step."""
 
 
 class WorkerLostError(RuntimeError):

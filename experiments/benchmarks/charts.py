@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import pyplot
 
-from experiments.launch.figures import save
+from experiments.launch.pictures import save
 
 
 def grouped_bars(path: Path, groups: dict[str, dict[str, list[float]]], title: str) -> None:

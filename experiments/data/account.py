@@ -26,7 +26,7 @@ class Account(NamedTuple):
     files: Sequence[tuple[str, str, str]] = ()
 
 
-def account_of(config, comparisons, files) -> Account:
+def account_of(comparisons, files) -> Account:
     """The account of files that were read; prints what is worth knowing of it.
 
     Args: comparisons: ``published.compare`` of each published set; [] of other folders.

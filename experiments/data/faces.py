@@ -15,12 +15,12 @@ PUBLISHED = {"anime": ANIME_FACES, "cartoon": CARTOON_FACES}
 
 
 class FaceData(NamedTuple):
-    """Both splits, how many images are in neither and why, and the account of the files."""
+    """Both splits, the account of the files, and how many images are in neither split, and why."""
 
     train: Faces
     val: Faces
     account: Account
-    left_out: dict[str, int]
+    unused: dict[str, int]
 
 
 def load_faces(config, styles, by_class=False) -> FaceData:
@@ -32,7 +32,7 @@ def load_faces(config, styles, by_class=False) -> FaceData:
     print(f"data: {'drawing' if config.data == 'synthetic' else 'reading'} {config.data}")
     if config.data == "synthetic":
         splits = (_draw(split, styles, config.image_size) for split in DRAWN)
-        return FaceData(*splits, Account("synthetic"), _left_out())
+        return FaceData(*splits, Account("synthetic"), _unused())
     source = source_of(config, {style: PUBLISHED[style] for style in styles})
     data = read_faces(
         source, config.image_size, by_class=by_class, crop=tuple(config.crop),
@@ -42,12 +42,12 @@ def load_faces(config, styles, by_class=False) -> FaceData:
     if config.data == "report":
         each = source.sources if len(styles) > 1 else {styles[0]: source}
         comparisons = [compare(PUBLISHED[s], {"": len(each[s].names)}, {}) for s in styles]
-    account = account_of(config, comparisons, face_files(source, data))
-    left_out = _left_out(data.skipped, data.duplicates, data.left_out)
-    return FaceData(data.train, data.val, account, left_out)
+    account = account_of(comparisons, face_files(source, data))
+    unused = _unused(data.skipped, data.duplicates, data.left_out)
+    return FaceData(data.train, data.val, account, unused)
 
 
-def _left_out(skipped=(), duplicates=(), to_balance=()):
+def _unused(skipped=(), duplicates=(), to_balance=()):
     return {
         "unreadable": len(skipped),
         "duplicates": len(duplicates),

@@ -56,7 +56,7 @@ def load_maps(config) -> Maps:
     counts = {split: len(pairs) for split, pairs in splits.items()}
     digests = {split: pairs.digest for split, pairs in splits.items()}
     comparisons = [compare(MAPS, counts, digests)] if config.data == "report" else []
-    account = account_of(config, comparisons, pair_files(source, splits))
+    account = account_of(comparisons, pair_files(source, splits))
     return Maps(**splits, direction=config.direction, account=account)
 
 

@@ -1,1 +1,1 @@
-"""How a command starts and what it writes: options, exit codes, figures, tables, progress."""
+"""How a command starts and what it writes: options, exit codes, pictures, tables."""

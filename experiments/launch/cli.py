@@ -5,6 +5,7 @@ Nothing here imports TensorFlow before the command line has been read: ``--help`
 
 import ctypes
 import dataclasses
+import inspect
 import os
 import platform
 import re
@@ -24,7 +25,7 @@ def launch(name: str, config_class, run) -> None:
     config = tyro.cli(
         config_class,
         prog=f"python -m experiments.{name}",
-        description=sys.modules[run.__module__].__doc__,
+        description=f"{sys.modules[run.__module__].__doc__}\n{inspect.cleandoc(config_class.__doc__)}",
     )
     config = _at_home(config)
     signal.signal(signal.SIGTERM, _terminate)
@@ -76,8 +77,8 @@ def guarded(name, run, config) -> int:
     except WorkerLostError as error:
         _complain(
             name,
-            f"{error}; all workers' same commands, with their --run-dir, go on from the last "
-            "checkpoint",
+            f"{error}; start all workers again with the same commands and --run-dir: they go on "
+            "from the last checkpoint",
         )
         return WORKER_LOST
     except Stopped as stop:

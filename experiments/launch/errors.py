@@ -1,10 +1,14 @@
-"""How a command ends before its end. Nothing here needs TensorFlow, nor does whoever raises it."""
+"""How a command ends before its end. Importing this needs no TensorFlow."""
 
 from pathlib import Path
 
 
 class UsageError(ValueError):
-    """A mistake in what the user gave: one line that names the culprit and the way out."""
+    """A mistake found by a command, in one line that names the culprit and the way out.
+
+    Apart from ``tf_gen.errors.UserError``, whose import brings TensorFlow: a command line is read
+    and refused without it.
+    """
 
 
 class Stopped(Exception):

@@ -9,7 +9,7 @@ class Asked:
 
     Attributes:
         split: of the data, ``"val"`` or ``"train"``.
-        seed: of the noise, and of the images that a VAE generates; None: the run's own.
+        seed: of the noise, and of the images that distances are measured of; None: the run's own.
         distances: a ``measures.distances.Distances``, or None.
         reader: the SavedModel of an ``aerial_to_map`` run, which reads photographs as maps.
     """

@@ -6,13 +6,13 @@ from tf_gen.evaluation import pix2pix as evaluation
 from tf_gen.progress import progress
 
 
-def report_mode_figures(translator, inputs, targets, seed) -> dict[str, float]:
-    """``val_l1_report_mode`` and so on: at an epoch's end, and among all figures."""
-    outputs = evaluation.in_report_mode(translator, inputs, seed)
+def report_mode_figures(translator, inputs, targets, seed, seen) -> dict[str, float]:
+    """``val_l1_report_mode`` and so on, for an epoch's end. Args: seen: see ``translated``."""
+    outputs = evaluation.in_report_mode(translator, inputs, seed, seen)
     return _with_mode(evaluation.errors(outputs, targets), "_report_mode")
 
 
-def figures(translator, data, options, asked) -> dict[str, float]:
+def pix2pix_figures(translator, data, options, asked) -> dict[str, float]:
     """All of the contract's figures of pairs, in each way of using the model at test time."""
     if asked.reader is not None:
         check_reader(asked.reader, options)

@@ -10,6 +10,7 @@ from pathlib import Path
 import markdown
 
 from experiments.page import answer, faces, maps, summary
+from experiments.page.records import leaves_out
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
@@ -61,8 +62,6 @@ def page_lines(runs: dict, folder: Path, note: str = "") -> list[str]:
 
 def _picture(run, stem, caption, link):
     """Lines for a picture of a run, or for why there is none."""
-    from experiments.page.records import leaves_out
-
     if link:
         return [f"![{caption}]({link})", "", f"*{caption}*", ""]
     if run.finished and leaves_out(run, stem):

@@ -12,8 +12,6 @@ def write_readme(folder: RunDir, title: str, loading: str, about_files: list[str
         about_files: lines of Markdown on the files that were read.
     """
     config, metrics = folder.read("config.json"), folder.read("metrics.json")
-    fields = {**config["identity"], **config["settings"]}
-    made_with = {name: config.get(name) for name in ("commit", "machine")}
     figures = sorted((folder / "figures").glob("*.png"))
     lines = [
         f"# {title}",
@@ -36,7 +34,14 @@ def write_readme(folder: RunDir, title: str, loading: str, about_files: list[str
         "",
         "## Configuration",
         "",
-        *table(["field", "value"], {**fields, **config["versions"], **made_with}.items(), 6),
+        *config_table(config),
     ]
     text = "\n".join(lines)
     (folder / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def config_table(record: dict) -> list[str]:
+    """config.json as a Markdown table, for the README and TensorBoard's text tab."""
+    made_with = {name: record.get(name) for name in ("commit", "machine")}
+    fields = {**record["identity"], **record["settings"], **record["versions"], **made_with}
+    return table(["field", "value"], fields.items(), 6)

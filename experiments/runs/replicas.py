@@ -38,11 +38,14 @@ def make_strategy(kind: str):
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-def check_strategy(config, strategy) -> int:
-    """The number of replicas. Raises: UsageError where options do not suit it."""
-    if strategy is None:
-        return 1
-    replicas = strategy.num_replicas_in_sync
+def replicas_of(strategy) -> int:
+    """How many share a batch; 1 without a strategy."""
+    return strategy.num_replicas_in_sync if strategy else 1
+
+
+def check_strategy(config, strategy) -> None:
+    """Raise UsageError where options do not suit a strategy."""
+    replicas = replicas_of(strategy)
     if config.batch_size % replicas:
         raise UsageError(
             f"--batch-size {config.batch_size}: is shared by {replicas} replicas, so it must be a "
@@ -53,7 +56,6 @@ def check_strategy(config, strategy) -> int:
             "--run-dir: must be given with --strategy multi_worker, the same folder for all "
             "workers, on a file system that they share"
         )
-    return replicas
 
 
 def is_chief(strategy) -> bool:
@@ -74,24 +76,24 @@ class Replicated:
     a strategy.
     """
 
-    def __init__(self, task, strategy):
-        self._strategy, self._shown = strategy, None
+    def __init__(self, task, strategy, epoch_steps):
+        self._strategy, self._own = strategy, None
         if strategy is None:
-            self.model, self.network, self.parts = task.build()
+            self.model, self.network, self.parts = task.build(epoch_steps)
             return
         with strategy.scope():
-            self.model, _, self.parts = task.build()
-        self._shown, self.network, _ = task.build()  # the task's own from here on
+            self.model, _, self.parts = task.build(epoch_steps)
+        self._own, self.network, _ = task.build(epoch_steps)  # the task's own from here on
 
-    def show(self) -> None:
+    def sync(self) -> None:
         """Bring the task's model as far as training has come."""
-        if self._shown:
-            for shown, trained in zip(self._shown.variables, self.model.variables, strict=True):
-                shown.assign(trained.value.numpy())
+        if self._own:
+            for own, trained in zip(self._own.variables, self.model.variables, strict=True):
+                own.assign(trained.value.numpy())
 
     def start(self) -> None:
         """Let training begin with what the task's model was started with."""
-        if self._shown:
+        if self._own:
             with self._strategy.scope():
-                for shown, trained in zip(self._shown.variables, self.model.variables, strict=True):
-                    trained.value.assign(shown.numpy())
+                for own, trained in zip(self._own.variables, self.model.variables, strict=True):
+                    trained.value.assign(own.numpy())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.launch import figures as pictures
+from experiments.launch import pictures
 from experiments.measures.faces import cvae_figures, generated_by_label
 from experiments.tasks.faces import SHOWN
 from experiments.tasks.latents import LatentTask
@@ -29,20 +29,15 @@ From this repository:
 class CvaeTask(LatentTask):
     """A conditional VAE on classes of faces; see ``experiments.tasks.task``."""
 
+    figures = staticmethod(cvae_figures)
+
     def __init__(self, config):
         super().__init__(config, STYLES, by_class=True)
-        self.val_arrays = (self.data.val.images, self.data.val.labels)
         self.names = self.data.train.classes
-        title = f"Conditional VAE on {', '.join(self.names)}"
-        self.about = self.tell(title, LINES, self.shown, more=MORE)
+        self.about = self.tell(f"Conditional VAE on {', '.join(self.names)}", LINES, MORE)
 
-    def build(self) -> Built:
-        """A compiled CVAE."""
-        return self.compiled(CVAE, num_classes=len(self.names), name="cvae")
-
-    def measure(self, model, asked) -> dict[str, float]:
-        """All figures of a conditional VAE."""
-        return self.data.left_out | cvae_figures(model, self.data, self.config, asked)
+    def build(self, epoch_steps: int) -> Built:
+        return self.compiled(CVAE, epoch_steps, num_classes=len(self.names), name="cvae")
 
     def examples(self):
         """The first validation images of each class, and their labels, together 8 or more."""
@@ -57,15 +52,14 @@ class CvaeTask(LatentTask):
         found = generated_by_label(self.model, len(self.names), self.config.seed, 0, SHOWN)
         return dict(zip(self.names, map(to_levels, found), strict=True))
 
-    def draw(self, figures: Path) -> None:
-        """The same latents under each label, and the way from one face to another."""
+    def leave(self, folder: Path) -> None:
+        """And the same latents under each label."""
+        super().leave(folder)
         one_latent = {
             name: to_levels(self.model.sample(np.full(SHOWN, label), self.config.seed))
             for label, name in enumerate(self.names)
         }
-        pictures.image_table(figures / "one_latent_each_label.png", one_latent)
-        self.draw_way(figures, *self.examples())
+        pictures.image_table(folder / "figures" / "one_latent_each_label.png", one_latent)
 
     def export(self, folder: Path) -> None:
-        """The SavedModel."""
         export_cvae(self.model, folder, self.names)

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 
 from experiments.data.faces import load_faces
-from experiments.launch import figures as pictures
+from experiments.launch import pictures
 from experiments.launch.errors import UsageError
 from experiments.launch.precision import dtype_policy
 from experiments.tasks.task import About, Built
-from tf_gen.data import image_batches, ordered_batches, steps_per_epoch
+from tf_gen.data import image_batches, ordered_batches
 from tf_gen.data.batches import WHOLE
 from tf_gen.data.images import to_levels, to_unit_range
 from tf_gen.optimizers import FusedAdam
@@ -30,19 +30,26 @@ Images are float32 [B, {size}, {size}, 3] in [0, 1]. As a Keras model: `tf_gen.l
 
 class FaceTask:
     """Of ``experiments.tasks.task`` what does not depend on the model. A model's task adds
-    ``curves`` (title -> logs), ``examples()``, ``build``, ``measure``, ``leave``."""
+    ``build``, ``leave`` and
+
+    - ``figures``: of ``experiments.measures.faces``; ``curves``: title -> logs;
+    - ``progress_logs``, ``best_by``: see ``About``.
+    """
+
+    best_by = "val_loss"
 
     def __init__(self, config, styles, by_class=False):
         self.config, self.data = config, load_faces(config, styles, by_class)
 
-    def tell(self, title, lines, shown, best_by="val_loss", more="") -> About:
+    def tell(self, title, lines, more="") -> About:
         """What is said of the task. Args: lines: of Python, that use ``model``; more: Markdown."""
         loading = (LOADING + more).replace("{lines}", lines)
-        return About(title, loading.replace("{size}", str(self.config.image_size)), shown, best_by)
+        loading = loading.replace("{size}", str(self.config.image_size))
+        return About(title, loading, self.progress_logs, self.best_by)
 
-    def compiled(self, model_class, **own) -> Built:
+    def compiled(self, model_class, epoch_steps, **own) -> Built:
         """A compiled model with the options that all share."""
-        config, count = self.config, len(self.data.train)
+        self.epoch_steps, config, count = epoch_steps, self.config, len(self.data.train)
         if count < config.batch_size:
             raise UsageError(
                 f"{config.data}: {count} training images are fewer than a batch "
@@ -66,17 +73,17 @@ class FaceTask:
     def batches(self, first_step: int, last_step: int, parts=WHOLE):
         """The training batches of these steps."""
         config, train = self.config, self.data.train
-        labels = train.labels if train.classes else None
         return image_batches(
-            train.images, labels, config.batch_size, config.seed, first_step, last_step, parts
-        )
+            train.images, labels_of(train), config.batch_size, config.seed, first_step, last_step,
+            parts,
+        )  # fmt: skip
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, check) -> dict[str, float]:
         """The model's own metrics on all validation images."""
         val = self.data.val
-        labels = val.labels if val.classes else None
-        batches = ordered_batches(val.images, labels, self.config.batch_size)
-        found = self.model.evaluate(batches, verbose=0, return_dict=True)
+        batches = ordered_batches(val.images, labels_of(val), self.config.batch_size)
+        watch = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: check())
+        found = self.model.evaluate(batches, verbose=0, return_dict=True, callbacks=[watch])
         return {f"val_{name}": value for name, value in found.items()}
 
     def watch(self, scalars, figures: Path):
@@ -93,6 +100,10 @@ class FaceTask:
         """The model itself has what its SavedModel has."""
         return self.model
 
+    def measure(self, model, asked) -> dict[str, float]:
+        """All figures of the model, and how many images are in neither split."""
+        return self.data.unused | self.figures(model, self.data, self.config, asked)
+
     def reconstructed(self, images, *labels):
         """Images, uint8 or float32 in [0, 1], and what the model makes of them: uint8."""
         inputs = to_unit_range(images) if images.dtype == np.uint8 else images
@@ -102,6 +113,10 @@ class FaceTask:
     def draw_losses(self, folder: Path) -> None:
         """The report's curves of the losses."""
         steps, epochs = (read_csv(folder / "logs" / f"{name}.csv") for name in ("steps", "epochs"))
-        epoch_steps = steps_per_epoch(len(self.data.train), self.config.batch_size)
         path = folder / "figures" / "loss_curves.png"
-        pictures.curves(path, steps, self.curves, epoch_steps, epochs)
+        pictures.curves(path, steps, self.curves, self.epoch_steps, epochs)
+
+
+def labels_of(faces):
+    """Their labels, where they have classes; else None."""
+    return faces.labels if faces.classes else None

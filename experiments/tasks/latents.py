@@ -4,8 +4,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from experiments.launch import figures as pictures
-from experiments.tasks.faces import SHOWN, FaceTask
+from experiments.launch import pictures
+from experiments.tasks.faces import SHOWN, FaceTask, labels_of
 from experiments.tasks.options import VaeOptions
 from experiments.tasks.task import Built, image_summary
 from tf_gen.data.images import to_levels, to_unit_range
@@ -15,22 +15,22 @@ from tf_gen.training.callbacks import EpochSummary
 
 
 class LatentTask(FaceTask):
-    """A model with Gaussian latents. A task of its own adds ``about``, ``build``, ``measure``,
-    ``export(folder)`` and
+    """A model with Gaussian latents. A task of its own adds ``about``, ``build``, ``figures`` and
 
-    - ``val_arrays``: what the model encodes; ``examples()``: a row of these to reconstruct;
-    - ``generated() -> {name: images}``; ``draw(figures)``: its own pictures.
+    - ``examples()``: images, and labels if it takes such, to reconstruct;
+    - ``generated() -> {name: images}``; ``export(folder)``.
     """
 
     options = VaeOptions
     curves = {"loss": ["loss", "recon_loss"], "KL": ["kl_loss"]}
-    shown = ("recon_loss", "kl_loss")
+    progress_logs = ("recon_loss", "kl_loss")
 
-    def compiled(self, model_class, **own) -> Built:
+    def compiled(self, model_class, epoch_steps, **own) -> Built:
         """A compiled model with the configuration's options."""
         config = self.config
         return super().compiled(
             model_class,
+            epoch_steps,
             image_size=config.image_size,
             latent_dim=config.latent_dim,
             kl_weight=config.kl_weight,
@@ -55,7 +55,9 @@ class LatentTask(FaceTask):
         ]
 
     def _latents(self):
-        return evaluation.in_batches(self.model.encode, *self.val_arrays)
+        val = self.data.val
+        arrays = [x for x in (val.images, labels_of(val)) if x is not None]
+        return evaluation.in_batches(self.model.encode, *arrays)
 
     def _write_kl(self, epoch):
         by_latent = evaluation.kl_by_latent(*self._latents())
@@ -75,11 +77,11 @@ class LatentTask(FaceTask):
             f"KL by latent on the validation images: {by_latent.sum():.1f} nats in all",
             ("latents, by their share", "nats"),
         )
-        self.draw(figures)
+        self._draw_way(figures, *self.examples())
         write_projector(folder / "logs", means, val.images, val.names)
         self.export(folder / "saved_model")
 
-    def draw_way(self, figures: Path, images, *labels) -> None:
+    def _draw_way(self, figures: Path, images, *labels) -> None:
         """From one face to another, the first half to the second, along a straight line between
         their latents."""
         images, half = to_unit_range(images), len(images) // 2

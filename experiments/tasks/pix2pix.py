@@ -6,13 +6,13 @@ from pathlib import Path
 import keras
 
 from experiments.data.maps import load_maps
-from experiments.launch import figures as pictures
+from experiments.launch import pictures
 from experiments.launch.precision import dtype_policy
-from experiments.measures.pix2pix import figures, report_mode_figures
+from experiments.measures.pix2pix import pix2pix_figures, report_mode_figures
 from experiments.tasks.options import Pix2PixOptions, unet_depth
 from experiments.tasks.task import About, Built, image_summary
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
-from tf_gen.data import steps_per_epoch, training_batches
+from tf_gen.data import training_batches
 from tf_gen.data.batches import WHOLE
 from tf_gen.data.images import to_levels, to_tanh_range
 from tf_gen.evaluation.pix2pix import in_report_mode
@@ -51,13 +51,12 @@ class Pix2PixTask:
         self.about = About(
             title=f"pix2pix_maps, {config.direction}",
             loading=LOADING.replace("{size}", str(config.image_size)),
-            shown=("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake"),
+            progress_logs=("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake"),
             best_by="val_l1_report_mode",
         )
 
-    def build(self) -> Built:
-        """A compiled and built Pix2Pix."""
-        config = self.config
+    def build(self, epoch_steps: int) -> Built:
+        self.epoch_steps, config = epoch_steps, self.config
         keras.utils.set_random_seed(config.seed)
         shared = {
             "filters": config.filters, "normalization": config.normalization,
@@ -89,13 +88,10 @@ class Pix2PixTask:
         return Built(model, model.generator, parts)
 
     def _learning_rate(self):
-        config, epoch = self.config, self._epoch_steps()
+        config, epoch = self.config, self.epoch_steps
         if not config.decay_epochs:
             return config.learning_rate
         return LinearDecay(config.learning_rate, config.epochs * epoch, config.decay_epochs * epoch)
-
-    def _epoch_steps(self):
-        return steps_per_epoch(len(self.data.train), self.config.batch_size)
 
     def start(self) -> None:
         """Read another run's networks, its optimisers left alone (fine-tuning)."""
@@ -114,10 +110,11 @@ class Pix2PixTask:
             config.batch_size, config.seed, first_step, last_step, parts,
         )  # fmt: skip
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, check) -> dict[str, float]:
         """In the report's mode."""
         pairs = (side[:EPOCH_VALIDATION] for side in self.data.val_sides)
-        return report_mode_figures(self.translator, *pairs, self.config.seed)
+        seed = self.config.seed
+        return report_mode_figures(self.translator, *pairs, seed, lambda count: check())
 
     def watch(self, scalars, figures: Path):
         """The report's samples of the data; the validation images of each epoch (the report), in
@@ -157,7 +154,8 @@ class Pix2PixTask:
 
     def measure(self, model, asked) -> dict[str, float]:
         """All figures of a translator."""
-        return figures(model, self.data, self.config, asked)
+        found = pix2pix_figures(model, self.data, self.config, asked)
+        return {"direction": self.config.direction, **found}
 
     def leave(self, folder: Path) -> None:
         """Outputs, curves, the networks' tables, the SavedModel."""
@@ -172,7 +170,7 @@ class Pix2PixTask:
             "D(real) and D(fake)": ["d_real", "d_fake"],
         }  # fmt: skip
         rows = read_csv(folder / "logs" / "steps.csv")
-        pictures.curves(where / "loss_curves.png", rows, groups, self._epoch_steps())
+        pictures.curves(where / "loss_curves.png", rows, groups, self.epoch_steps)
         for network in (self.model.generator, self.model.discriminator):
             _write_summary(where / f"{network.name}_summary.txt", network.functional(size, size))
         export_pix2pix(self.model.generator, folder / "saved_model", size)

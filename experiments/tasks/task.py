@@ -1,12 +1,17 @@
 """The contract of a task: all that ``runs.train_run`` asks of a kind of training.
 
 A task is made with the command's configuration, reads or draws its data then, and holds its model
-from ``build`` on. To add a kind of training, write one file like ``tasks/vae.py`` and one command.
+from ``build`` on. To add a kind of training, write
+
+- a command like ``vae_anime.py`` and a task like ``tasks/vae.py``, with its options in
+  ``tasks/options.py``, its figures in ``measures/`` and its SavedModel in ``tf_gen/export/``;
+- a line in ``KINDS`` of ``runs/evaluation.py``, so that ``evaluate`` knows it;
+- for the page, a line in ``RUNS`` of ``page/runs.py`` and a section.
 """
 
-from collections.abc import Iterable, Sized
+from collections.abc import Callable, Iterable, Sized
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import keras
 import tensorflow as tf
@@ -36,13 +41,13 @@ class About(NamedTuple):
     Attributes:
         title, loading: of the run's README: what it was, and Markdown on how to load its model, in
             which ``{path}`` stands for the run folder.
-        shown: the logs on the progress line.
+        progress_logs: the logs on the progress line.
         best_by: the validation figure, lower is better, by which the best epoch's weights are kept.
     """
 
     title: str
     loading: str
-    shown: tuple[str, ...]
+    progress_logs: tuple[str, ...]
     best_by: str
 
 
@@ -63,11 +68,15 @@ class Built(NamedTuple):
 class Task(Protocol):
     """One kind of training."""
 
+    options: ClassVar[type]  # of the configuration; a field that an old run lacks has its default
     data: Data
     about: About
 
-    def build(self) -> Built:
-        """A model with the configuration's options; the task's own from here on."""
+    def build(self, epoch_steps: int) -> Built:
+        """A model with the configuration's options; the task's own from here on.
+
+        Args: epoch_steps: steps in an epoch, which schedules and curves count by.
+        """
 
     def start(self) -> None:
         """What is done to the model before the first step of a new run."""
@@ -75,8 +84,11 @@ class Task(Protocol):
     def batches(self, first_step: int, last_step: int, parts: Parts) -> tf.data.Dataset:
         """The training batches of these steps, each a pure function of seed and step."""
 
-    def validate(self) -> dict[str, float]:
-        """The figures of an epoch's end."""
+    def validate(self, check: Callable[[], None]) -> dict[str, float]:
+        """The figures of an epoch's end.
+
+        Args: check: called after each batch; raises Interrupted where a signal asks for the end.
+        """
 
     def watch(self, scalars, figures: Path) -> Iterable[keras.callbacks.Callback]:
         """Draw the data; callbacks that draw at each epoch's end.
@@ -88,7 +100,8 @@ class Task(Protocol):
         """What ``measure`` takes of the trained model, made ready for use."""
 
     def measure(self, model, asked: Asked) -> dict[str, float]:
-        """All figures of what ``finish`` gave, or of its SavedModel: the same names and values."""
+        """All figures of what ``finish`` gave, or of its SavedModel: one name has one value. Where
+        a SavedModel lacks what a figure needs, that is left out, and a line says so."""
 
     def leave(self, folder: Path) -> None:
         """Draw the trained model's pictures, and write ``saved_model/``."""

@@ -23,18 +23,14 @@ From this repository: `python -m experiments.sample --model {path} --count 16 --
 class VaeTask(LatentTask):
     """A VAE on faces of a style; see ``experiments.tasks.task``."""
 
+    figures = staticmethod(vae_figures)
+
     def __init__(self, config, style):
         super().__init__(config, [style])
-        self.val_arrays = (self.data.val.images,)
-        self.about = self.tell(f"VAE on {style} faces", LINES, self.shown, more=MORE)
+        self.about = self.tell(f"VAE on {style} faces", LINES, MORE)
 
-    def build(self) -> Built:
-        """A compiled VAE."""
-        return self.compiled(VAE, name="vae")
-
-    def measure(self, model, asked) -> dict[str, float]:
-        """All figures of a VAE."""
-        return self.data.left_out | vae_figures(model, self.data, self.config, asked)
+    def build(self, epoch_steps: int) -> Built:
+        return self.compiled(VAE, epoch_steps, name="vae")
 
     def examples(self):
         """The first validation images."""
@@ -44,10 +40,5 @@ class VaeTask(LatentTask):
         """Eight new faces (the report)."""
         return {"": to_levels(self.model.sample(SHOWN, self.config.seed))}
 
-    def draw(self, figures: Path) -> None:
-        """From one face to another."""
-        self.draw_way(figures, *self.examples())
-
     def export(self, folder: Path) -> None:
-        """The SavedModel."""
         export_vae(self.model, folder)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from experiments.launch import figures as pictures
+from experiments.launch import pictures
 from experiments.launch.errors import UsageError
 from experiments.measures.faces import generated_faces, load_vae, vq_vae_figures
 from experiments.tasks.faces import SHOWN, FaceTask
@@ -28,6 +28,8 @@ class VqVaeTask(FaceTask):
     """A VQ-VAE on one set of faces; see ``experiments.tasks.task``."""
 
     options = VqVaeOptions
+    figures = staticmethod(vq_vae_figures)
+    progress_logs, best_by = ("recon_loss", "perplexity"), "val_recon_loss"
     curves = {
         "loss": ["loss", "recon_loss"],
         "codebook": ["codebook_loss", "commitment_loss"],
@@ -36,16 +38,15 @@ class VqVaeTask(FaceTask):
 
     def __init__(self, config):
         super().__init__(config, ["anime"])
-        shown = ("recon_loss", "perplexity")
-        self.about = self.tell("VQ-VAE on faces", LINES, shown, best_by="val_recon_loss")
+        self.about = self.tell("VQ-VAE on faces", LINES)
 
-    def build(self) -> Built:
-        """A compiled VQVAE."""
+    def build(self, epoch_steps: int) -> Built:
         config = self.config
         if config.vae_run:
             load_vae(config.vae_run, config)  # now, not after hours of training
         return self.compiled(
             VQVAE,
+            epoch_steps,
             codes=config.codes,
             code_dim=config.code_dim,
             commitment_weight=config.commitment_weight,
@@ -82,10 +83,6 @@ class VqVaeTask(FaceTask):
 
     def _codes(self):
         return evaluation.in_batches(self.model.encode, self.data.val.images)
-
-    def measure(self, model, asked) -> dict[str, float]:
-        """All figures of a VQ-VAE."""
-        return self.data.left_out | vq_vae_figures(model, self.data, self.config, asked)
 
     def leave(self, folder: Path) -> None:
         """All pictures and the SavedModel."""

@@ -199,7 +199,7 @@ def test_that_of_an_epochs_last_step_waits_for_the_epochs_figures(make_pix2pix, 
 def test_logs_are_brought_as_far_first(make_pix2pix, tmp_path):
     found = []
     first = lambda: found.append(list(tmp_path.iterdir()))  # noqa: E731
-    checkpoints_of(make_pix2pix(), tmp_path, first=first).save()
+    checkpoints_of(make_pix2pix(), tmp_path, before_save=first).save()
     assert found == [[]] and list(tmp_path.glob("step-*"))
 
 

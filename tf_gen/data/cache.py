@@ -40,8 +40,9 @@ class Cache:
             except OSError as error:
                 reasons.append(f"{folder}: {error.strerror or error}")
         raise UserError(
-            f"{size / GIB:.1f} GiB of decoded images are more than the cache's gib leaves for "
-            f"them, and there is no file for them ({'; '.join(reasons)}): free space, or raise gib"
+            f"{size / GIB:.1f} GiB of decoded images are more than the cache has memory "
+            f"for, and there is no file for them ({'; '.join(reasons)}): free space, or give the "
+            "cache more memory"
         )
 
 

@@ -5,7 +5,6 @@ the loop gives beside what ``fit`` gives. Where the loop reads logs every few st
 as often, so they tell the step from epoch and batch.
 """
 
-import contextlib
 import signal
 from pathlib import Path
 
@@ -151,7 +150,6 @@ class StopOnSignal(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
         self.received = None
-        self._raises = False
 
     def __enter__(self):
         self._before = {
@@ -163,24 +161,19 @@ class StopOnSignal(keras.callbacks.Callback):
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    @contextlib.contextmanager
-    def at_once(self):
-        """Meanwhile a signal raises Interrupted: for what may take long, and can be done again."""
+    def check(self):
+        """Raise Interrupted if a signal has come: for what may take long, and can be done again.
+
+        Called there, not raised by the handler: that may run anywhere, in a destructor, too, which
+        swallows what is raised.
+        """
         if self.received is not None:
             raise Interrupted
-        self._raises = True
-        try:
-            yield
-        finally:
-            self._raises = False
 
     def _note(self, number, frame):
         if self.received is not None and callable(self._before[number]):
             self._before[number](number, frame)  # Python's own raises KeyboardInterrupt
         self.received = number
-        if self._raises:
-            self._raises = False
-            raise Interrupted
 
     def on_train_batch_end(self, batch, logs=None):
         if self.received is not None:

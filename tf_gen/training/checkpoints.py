@@ -75,20 +75,20 @@ class Checkpoints(keras.callbacks.Callback):
         minutes, steps: how often; steps None: by time alone. Also when training ends.
         step: the ``iterations`` of an optimiser: the step that a checkpoint is named by.
         best: the network whose weights are kept at its best epoch; by: the log, lower is better.
-        first: called before one is written, to bring logs as far as the checkpoint.
+        before_save: called before one is written, to bring logs as far as the checkpoint.
         optional: names of parts that start anew where a checkpoint has none, or one of other
             variables: an earlier version wrote it, with fewer metrics perhaps.
     """
 
     def __init__(
-        self, folder, parts, step, minutes=5.0, steps=None, best=None, by=None, first=lambda: None,
-        optional=("metrics",),
+        self, folder, parts, step, minutes=5.0, steps=None, best=None, by=None,
+        before_save=lambda: None, optional=("metrics",),
     ):  # fmt: skip
         super().__init__()
         self.folder = Path(folder)
         self.minutes, self.steps = minutes, steps
         self.step, self.best, self.by = step, best, by
-        self.first = first
+        self.before_save = before_save
         self._variables = {name: _variables(part) for name, part in parts.items()}
         self._optional = optional
         self._last = None  # the step of the last one that was read or written
@@ -152,7 +152,7 @@ class Checkpoints(keras.callbacks.Callback):
         step = _number(self.step)
         if step != self._last:
             try:
-                self.first()
+                self.before_save()
                 self._write(step)
             except (tf.errors.OpError, OSError) as error:
                 shutil.rmtree(self.folder / "new", ignore_errors=True)

@@ -32,16 +32,20 @@ def test_a_signal_while_an_epoch_is_validated_stops_at_once_and_that_is_made_up_
     train("straight")
     validate, calls = VaeTask.validate, []
 
-    def interrupted(task):
+    def interrupted(task, check):
+        def check_this(check=check):
+            check()
+            calls.append("a batch more")
+
         calls.append("validate")
         if len(calls) == validation:
             os.kill(os.getpid(), signal.SIGTERM)
-            calls.append("not stopped")
-        return validate(task)
+            check = check_this
+        return validate(task, check)
 
     monkeypatch.setattr(VaeTask, "validate", interrupted)
     with pytest.raises(Stopped):
         train("broken")
-    assert calls == ["validate"] * validation
+    assert calls == ["validate"] * validation  # stopped after the first batch
     train("broken")
     assert seen("broken") == seen("straight")

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from experiments.launch import cli
 from experiments.pix2pix_maps import NAME, Config, run
+from experiments.tasks.pix2pix import Pix2PixTask
 from tf_gen.training.history import read_csv
 
 ROOT = Path(__file__).parents[3]
@@ -161,6 +162,15 @@ def test_epochs_may_not_change_while_the_learning_rate_falls(maps, tmp_path, cap
     assert guarded(capsys, **options, decay_epochs=1)[0] == 0
     code, error = guarded(capsys, **options, decay_epochs=2)
     assert code == 2 and "--epochs, --decay-epochs: " in error
+
+
+def test_the_learning_rate_falls_over_the_epochs_that_the_run_has(maps, tmp_path):
+    """Not over what the pairs would give without replicas, which may leave some out."""
+    config = Config(**SMALL, data=str(maps), run_dir=tmp_path, epochs=1, decay_epochs=2)
+    task = Pix2PixTask(config)
+    task.build(epoch_steps=5)
+    found = task.model.discriminator_optimizer.get_config()["learning_rate"]["config"]
+    assert (found["constant_steps"], found["decay_steps"]) == (5, 10)
 
 
 BAD = {

@@ -37,7 +37,7 @@ class EvaluationOptions:
     """For map_to_aerial: a finished aerial_to_map run, which reads the generated photographs as
     maps, and the real ones."""
     seed: int | None = None
-    """Of the noise, and of the images that a VAE generates. Default: as when training ended."""
+    """Of the noise, and of the images that FID and KID are measured of. Default: the run's own."""
 
     def check(self) -> None:
         """Raise UsageError for options that do not go together, or a number out of range."""

@@ -1,0 +1,68 @@
+"""The autoencoders' figures: the model's own, and those of images that are generated."""
+
+import types
+
+import numpy as np
+import pytest
+
+from experiments.measures.asked import Asked
+from experiments.measures.faces import cvae_figures, generated_by_label, vae_figures, vq_vae_figures
+from tf_gen import CVAE, VAE, VQVAE
+from tf_gen.data import Faces, ordered_batches
+
+RNG = np.random.default_rng(0)
+
+
+def faces(count):
+    images = RNG.integers(0, 256, (count, 16, 16, 3), np.uint8)
+    labels = np.arange(count, dtype=np.int32) % 2
+    return Faces(images, labels, tuple(map(str, range(count))), ("a", "b"), digest="random")
+
+
+DATA = types.SimpleNamespace(train=faces(20), val=faces(10))
+OPTIONS = types.SimpleNamespace(
+    seed=2, batch_size=4, kl_weight=1.0, codes=8, image_size=16, run_dir=None, vae_run=None
+)
+SMALL = {"image_size": 16, "latent_dim": 3, "filters": (4, 4, 8), "seed": 2}
+
+
+def its_own(model, labels=None):
+    model.compile()
+    batches = ordered_batches(DATA.val.images, labels, OPTIONS.batch_size)
+    found = model.evaluate(batches, verbose=0, return_dict=True)
+    return {f"val_{name}": value for name, value in found.items()}
+
+
+@pytest.mark.parametrize("kind", ["vae", "cvae", "vq_vae"])
+def test_the_figures_agree_with_the_models_own_evaluation(kind, capsys):
+    if kind == "vae":
+        model = VAE(**SMALL)
+        expected, found = its_own(model), vae_figures(model, DATA, OPTIONS, Asked())
+    elif kind == "cvae":
+        model = CVAE(2, **SMALL)
+        expected = its_own(model, DATA.val.labels)
+        found = cvae_figures(model, DATA, OPTIONS, Asked())
+    else:
+        model = VQVAE(codes=8, filters=(4, 4, 8))
+        expected, found = its_own(model), vq_vae_figures(model, DATA, OPTIONS, Asked())
+        assert "give --vae-run a finished run of vae_anime" in capsys.readouterr().out
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_distances_are_of_as_many_new_images_as_there_are_real_ones():
+    seen = []
+
+    def distances(real, generated, mode):
+        seen.append((len(real), generated.shape))
+        return {"val_fid": 1.0}
+
+    found = vae_figures(VAE(**SMALL), DATA, OPTIONS, Asked(distances=distances))
+    assert found["val_fid"] == 1.0 and seen == [(10, (10, 16, 16, 3))]
+
+
+def test_images_under_each_label_differ_by_draw_and_not_from_call_to_call():
+    model = CVAE(2, **SMALL)
+    first, again, other = (list(generated_by_label(model, 2, 0, draw, 4)) for draw in (0, 0, 1))
+    assert len(first) == 2 and first[0].shape == (4, 16, 16, 3)
+    np.testing.assert_array_equal(first[1], again[1])
+    assert np.abs(first[1] - other[1]).max() > 0
