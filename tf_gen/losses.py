@@ -1,4 +1,5 @@
-"""Losses as pure functions of tensors, in float32; a scalar where nothing else is said.
+"""The terms of all losses, as pure functions of tensors, in float32; a scalar where nothing else is
+said. Each model's own file adds up what it minimises.
 
 Adversarial losses take logits (what a discriminator returns) of any shape and average over
 all of them: batch, patches and channels alike. ``sigmoid(logits)`` is the D of the formulas.

@@ -1,1 +1,1 @@
-"""What a trained model is worth: one function a kind, on the model itself or its SavedModel."""
+"""What is measured of a model: at an epoch's end, and when training ends or by ``evaluate``."""

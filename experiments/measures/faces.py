@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,8 +16,25 @@ from tf_gen.evaluation.label_control import class_figures, spread_figure, train_
 GENERATED = 400  # images, of each class, that a mean is taken over
 
 
+def epoch_figures(model, data, options, check) -> dict[str, float]:
+    """At an epoch's end: the model's own losses and metrics on the validation images.
+
+    Args: check: called after each batch.
+    """
+    watch = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: check())
+    batches = ordered_batches(data.val.images, labels_of(data.val), options.batch_size)
+    found = model.evaluate(batches, verbose=0, return_dict=True, callbacks=[watch])
+    return named("val", found)
+
+
+def labels_of(faces):
+    """Their labels, where they have classes; else None."""
+    return faces.labels if faces.classes else None
+
+
 def vae_figures(model, data, options, asked) -> dict[str, float]:
-    """ELBO, reconstruction, latents and generated images of a VAE."""
+    """When training ends, and by ``evaluate``: ELBO, reconstruction, latents and generated images
+    of a VAE."""
     chosen, seed = getattr(data, asked.split), asked.seed_of(options)
     generated = model.sample(GENERATED, [options.seed, 1]).numpy()
     return {

@@ -5,15 +5,22 @@ from experiments.measures.asked import named, say_left_out
 from tf_gen.evaluation import pix2pix as evaluation
 from tf_gen.progress import progress
 
+EPOCH_PAIRS = 100  # at most, of an epoch's end
 
-def report_mode_figures(translator, inputs, targets, seed, seen) -> dict[str, float]:
-    """``val_l1_report_mode`` and so on, for an epoch's end. Args: seen: see ``translated``."""
-    outputs = evaluation.in_report_mode(translator, inputs, seed, seen)
+
+def pix2pix_epoch_figures(translator, data, options, check) -> dict[str, float]:
+    """At an epoch's end: the errors in the report's mode alone, of at most 100 pairs.
+
+    Args: check: called after each batch.
+    """
+    inputs, targets = (side[:EPOCH_PAIRS] for side in data.val_sides)
+    outputs = evaluation.in_report_mode(translator, inputs, options.seed, lambda count: check())
     return _with_mode(evaluation.errors(outputs, targets), "_report_mode")
 
 
 def pix2pix_figures(translator, data, options, asked) -> dict[str, float]:
-    """All of the contract's figures of pairs, in each way of using the model at test time."""
+    """When training ends, and by ``evaluate``: all of the contract's figures of pairs, in each way
+    of using the model at test time."""
     if asked.reader is not None:
         check_reader(asked.reader, options)
     inputs, targets = data.middle(options.image_size) if asked.split == "train" else data.val_sides

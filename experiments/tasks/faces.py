@@ -9,8 +9,9 @@ from experiments.data.faces import load_faces
 from experiments.launch import pictures
 from experiments.launch.errors import UsageError
 from experiments.launch.precision import dtype_policy
+from experiments.measures.faces import epoch_figures, labels_of
 from experiments.tasks.task import About, Built
-from tf_gen.data import image_batches, ordered_batches
+from tf_gen.data import image_batches
 from tf_gen.data.batches import WHOLE
 from tf_gen.data.images import to_levels, to_unit_range
 from tf_gen.optimizers import FusedAdam
@@ -79,12 +80,8 @@ class FaceTask:
         )  # fmt: skip
 
     def validate(self, check) -> dict[str, float]:
-        """The model's own metrics on all validation images."""
-        val = self.data.val
-        batches = ordered_batches(val.images, labels_of(val), self.config.batch_size)
-        watch = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: check())
-        found = self.model.evaluate(batches, verbose=0, return_dict=True, callbacks=[watch])
-        return {f"val_{name}": value for name, value in found.items()}
+        """The model's own losses and metrics."""
+        return epoch_figures(self.model, self.data, self.config, check)
 
     def watch(self, scalars, figures: Path):
         """The report's samples of the data."""
@@ -115,8 +112,3 @@ class FaceTask:
         steps, epochs = (read_csv(folder / "logs" / f"{name}.csv") for name in ("steps", "epochs"))
         path = folder / "figures" / "loss_curves.png"
         pictures.curves(path, steps, self.curves, self.epoch_steps, epochs)
-
-
-def labels_of(faces):
-    """Their labels, where they have classes; else None."""
-    return faces.labels if faces.classes else None

@@ -5,7 +5,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from experiments.launch import pictures
-from experiments.tasks.faces import SHOWN, FaceTask, labels_of
+from experiments.measures.faces import labels_of
+from experiments.tasks.faces import SHOWN, FaceTask
 from experiments.tasks.options import VaeOptions
 from experiments.tasks.task import Built, image_summary
 from tf_gen.data.images import to_levels, to_unit_range

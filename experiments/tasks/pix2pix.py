@@ -8,7 +8,7 @@ import keras
 from experiments.data.maps import load_maps
 from experiments.launch import pictures
 from experiments.launch.precision import dtype_policy
-from experiments.measures.pix2pix import pix2pix_figures, report_mode_figures
+from experiments.measures.pix2pix import pix2pix_epoch_figures, pix2pix_figures
 from experiments.tasks.options import Pix2PixOptions, unet_depth
 from experiments.tasks.task import About, Built, image_summary
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
@@ -25,7 +25,6 @@ from tf_gen.training.schedules import LinearDecay
 from tf_gen.training.statistics import recompute_statistics
 
 SHOWN = 5  # validation images in each grid (the report)
-EPOCH_VALIDATION = 100  # pairs at most at an epoch's end; all of them when training ends
 STATISTICS_IMAGES, STATISTICS_BATCH = 200, 20
 LOADING = """```python
 import tensorflow as tf
@@ -111,10 +110,8 @@ class Pix2PixTask:
         )  # fmt: skip
 
     def validate(self, check) -> dict[str, float]:
-        """In the report's mode."""
-        pairs = (side[:EPOCH_VALIDATION] for side in self.data.val_sides)
-        seed = self.config.seed
-        return report_mode_figures(self.translator, *pairs, seed, lambda count: check())
+        """The errors in the report's mode."""
+        return pix2pix_epoch_figures(self.translator, self.data, self.config, check)
 
     def watch(self, scalars, figures: Path):
         """The report's samples of the data; the validation images of each epoch (the report), in

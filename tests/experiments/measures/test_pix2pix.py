@@ -10,7 +10,7 @@ from experiments.data.account import Account
 from experiments.data.maps import Maps
 from experiments.launch.errors import UsageError
 from experiments.measures.asked import Asked
-from experiments.measures.pix2pix import pix2pix_figures, readability, report_mode_figures
+from experiments.measures.pix2pix import pix2pix_epoch_figures, pix2pix_figures, readability
 from tf_gen.data import Pairs, draw_pairs
 
 
@@ -38,9 +38,9 @@ def test_figures_are_those_of_the_validation_pairs_in_each_mode(capsys):
     assert found["val_l1"] == pytest.approx(found["val_l1_copy"])
     noisy = found["val_l1_report_mode"]
     assert noisy == pytest.approx(np.abs(0.5 - targets).mean(), rel=1e-5)  # the run's own seed
-    counts = []
-    of_epoch = report_mode_figures(TRANSLATOR, *DATA.val_sides, 5, counts.append)
-    assert of_epoch["val_l1_report_mode"] == noisy and counts == [2]
+    checks = []
+    of_epoch = pix2pix_epoch_figures(TRANSLATOR, DATA, OPTIONS, lambda: checks.append(1))
+    assert of_epoch["val_l1_report_mode"] == noisy and checks == [1]
     assert "left out: val_*_image_statistics" in capsys.readouterr().out
     assert {"noise_std", "val_ssim_mean_colour"} < set(found)
 
