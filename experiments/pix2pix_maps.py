@@ -5,10 +5,11 @@
     python -m experiments.pix2pix_maps --data FOLDER       on your own pairs
     python -m experiments.pix2pix_maps --direction aerial_to_map
 
-The drawn city takes 16 minutes on two cores with AVX-512. On the published maps expect, after six
-of the ten epochs, the figures of docs/runs/map_to_aerial: val_l1 0.1300, val_ssim 0.266, in 180
-minutes of training on two cores with AMX; and the other way of docs/runs/aerial_to_map: val_l1
-0.0359, val_ssim 0.683, val_map_iou 0.470, in 51 minutes with --precision bfloat16.
+The drawn city takes 16 minutes on two cores with AVX-512. On the published maps (100 of the pairs
+that validate) with --epochs 6 expect the figures of docs/runs/map_to_aerial: val_l1 0.1300 (and
+val_l1_mean_colour 0.1277: L1 is a poor judge), val_ssim 0.266, in 180 minutes of training on two
+cores with AMX; the other way those of docs/runs/aerial_to_map: val_l1 0.0359, val_ssim 0.683,
+val_map_iou 0.470, in 51 minutes with --precision bfloat16.
 """
 
 import dataclasses

@@ -4,11 +4,11 @@
     python -m experiments.vq_vae_faces --vae-run runs/vae
     python -m experiments.vq_vae_faces --codebook ema --codebook-start kmeans --restart-below 1
 
-With a finished run of a VAE the report's figure of generated faces, reconstructed, is drawn. The
-third command uses the whole codebook. All take --data, as vae_anime does. Drawn faces take up to 5
-minutes on two cores with AVX-512. On 8,000 real anime faces expect the figures of
-docs/runs/vq_vae_faces: val_mse 0.0072, val_ssim 0.695, val_perplexity 90.3 (of 512 codes),
-generated_mse 0.0021, in 5 minutes of training on two cores with AVX2 alone.
+With --vae-run it also reconstructs faces that the VAE generates (the report's figure). The third
+command uses the whole codebook. All take --data, as vae_anime does. Drawn faces take up to 5
+minutes on two cores with AVX-512. On 8,000 real anime faces expect of the second command the
+figures of docs/runs/vq_vae_faces: val_mse 0.0072, val_ssim 0.695, val_perplexity 90.3 (of 512
+codes), generated_mse 0.0021, in 5 minutes of training on two cores with AVX2 alone.
 """
 
 import dataclasses

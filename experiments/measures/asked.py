@@ -1,15 +1,16 @@
-"""What a measure is asked for besides the figures that every run has."""
+"""What ``evaluate`` may change of a measurement, and names of figures."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """When training ends the defaults, and what ``evaluate`` is told.
+    """The defaults are those of a training's end.
 
     Attributes:
         split: of the data, ``"val"`` or ``"train"``.
-        seed: of the noise, and of the images that distances are measured of; None: the run's own.
+        seed: of the noise in the report's mode and in a VAE's bound, and of the images that
+            distances are measured of; None: the run's own.
         distances: a ``measures.distances.Distances``, or None.
         reader: the SavedModel of an ``aerial_to_map`` run, which reads photographs as maps.
     """
@@ -33,6 +34,6 @@ def say_left_out(*figures: str, why: str) -> None:
     print(f"left out: {', '.join(figures)}: {why}")
 
 
-def named(prefix: str, found: dict) -> dict:
-    """{prefix_name: value}."""
-    return {f"{prefix}_{name}": value for name, value in found.items()}
+def named(prefix: str, found: dict, suffix: str = "") -> dict:
+    """{prefix_name + suffix: value}."""
+    return {f"{prefix}_{name}{suffix}": value for name, value in found.items()}

@@ -37,26 +37,44 @@ def evaluate(config) -> None:
         raise UsageError(f"--run-dir {config.run_dir}: no run of a training command")
     if before is None:
         raise UsageError(f"--run-dir {config.run_dir}: not finished, it has no metrics.json yet")
+    make_task, kind, functions = KINDS[record["experiment"]]
+    if config.vae_run and make_task is not VqVaeTask:
+        raise UsageError("--vae-run: only a VQ-VAE reconstructs what a VAE generates")
     output = config.output or config.run_dir
     make_writable(output)
-    make_task, kind, functions = KINDS[record["experiment"]]
     model = load_saved_model("run-dir", config.run_dir, kind, functions)
-    asked = _asked(config)
-    task = make_task(run_options(record, config))
+    options = run_options(record, config)
+    wanted = config.inception_weights or config.keras_inception
+    distances = Distances(config) if wanted else None
+    asked = Asked(config.split, config.seed, distances, _reader(config, record, options))
     found = {
         name if config.split == "val" else name.replace("val_", f"{config.split}_", 1): value
-        for name, value in task.measure(model, asked).items()
+        for name, value in make_task(options).measure(model, asked).items()
     }
     about = {"experiment": record["experiment"], "split": config.split, "steps": before["steps"]}
-    write_figures(output, f"evaluation_{config.split}", about | found, before)
+    same = config.split == "val" and config.data is None
+    write_figures(output, f"evaluation_{config.split}", about | found, before if same else None)
     print(f"{output}: evaluation_{config.split}.json and .md")
 
 
-def _asked(config) -> Asked:
-    reader, wanted = None, config.inception_weights or config.keras_inception
-    if config.reader is not None:
-        reader = load_saved_model("reader", config.reader, "pix2pix", ["translate", "sizes"])
-    return Asked(config.split, config.seed, Distances(config) if wanted else None, reader)
+def _reader(config, record, options):
+    """The SavedModel that ``--reader`` names, or None. Raises: UsageError if it cannot read the
+    photographs that the run makes."""
+    if config.reader is None:
+        return None
+    if record["identity"].get("direction") != "map_to_aerial":
+        raise UsageError("--reader: only a map_to_aerial run makes photographs to be read")
+    reader = load_saved_model("reader", config.reader, "pix2pix", ["translate", "sizes"])
+    its_own = (RunDir(config.reader, writing=False).read("config.json") or {}).get("identity", {})
+    if its_own.get("direction") == "map_to_aerial":
+        raise UsageError(f"--reader {config.reader}: a map_to_aerial run, it reads no photographs")
+    multiple = int(reader.sizes()[1])
+    if options.image_size % multiple:
+        raise UsageError(
+            f"--reader {config.reader}: takes multiples of {multiple} pixels, not "
+            f"{options.image_size}"
+        )
+    return reader
 
 
 def run_options(record: dict, config) -> types.SimpleNamespace:
@@ -71,13 +89,18 @@ def run_options(record: dict, config) -> types.SimpleNamespace:
         fields["data_dir"] = config.data_dir
     if fields.get("data_dir"):
         fields["data_dir"] = Path(fields["data_dir"])
+    if config.vae_run is not None:
+        fields["vae_run"] = config.vae_run
     fields["run_dir"] = config.run_dir
     return types.SimpleNamespace(**fields)
 
 
-def write_figures(folder: Path, name: str, found: dict, before: dict) -> None:
-    """``name``.json, and ``name``.md, in which the run's own metrics.json stands beside them."""
+def write_figures(folder: Path, name: str, found: dict, before: dict | None) -> None:
+    """``name``.json, and ``name``.md, in which metrics.json stands beside them if it is of the same
+    images."""
     RunDir(folder, writing=False).write(f"{name}.json", found)
-    rows = [[name, value, before.get(name)] for name, value in found.items()]
-    head = ["figure", "from the SavedModel", "when training ended"]
+    head, rows = ["figure", "from the SavedModel"], [[*row] for row in found.items()]
+    if before is not None:
+        head.append("when training ended")
+        rows = [[*row, before.get(row[0])] for row in rows]
     (folder / f"{name}.md").write_text("\n".join(table(head, rows, digits=6)))

@@ -36,8 +36,12 @@ class EvaluationOptions:
     reader: Path | None = None
     """For map_to_aerial: a finished aerial_to_map run, which reads the generated photographs as
     maps, and the real ones."""
+    vae_run: Path | None = None
+    """For vq_vae_faces: a finished run of a VAE, whose faces are reconstructed. Default: as in the
+    run."""
     seed: int | None = None
-    """Of the noise, and of the images that FID and KID are measured of. Default: the run's own."""
+    """Of the noise in the report's mode and in a VAE's bound, and of the images that FID and KID
+    are measured of. Default: the run's own."""
 
     def check(self) -> None:
         """Raise UsageError for options that do not go together, or a number out of range."""

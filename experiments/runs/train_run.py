@@ -119,12 +119,15 @@ class Run:
             print(f"{folder.path}: goes on from step {self.step} of {self.last_step}")
         if self.step == 0:
             task.start()
-            self.trained.start()  # the replicas, with what that did
+            self.trained.start()  # copies the started weights to the replicas
 
     def train(self) -> None:
         """Train to the end. Raises: Stopped by a signal, a checkpoint written."""
         logs, task, steps = self.folder / "logs", self.task, self.epoch_steps
-        watchers = self._watchers() if self.is_chief else []
+        watchers = []
+        if self.is_chief:
+            self._write_start()
+            watchers = self._watchers()
         owed = self.is_chief and history.owes_epoch_end(logs, self.step, self.last_step, steps)
         earlier = ()
         if self.config.strategy == "multi_worker":  # whose checkpoints hold no metrics
@@ -156,12 +159,15 @@ class Run:
         if stop.received:
             raise Stopped(stop.received, self.folder.path)
 
+    def _write_start(self) -> None:
+        """What is known before the first step."""
+        self.folder.write("config.json", self.record)
+        if files := self.task.data.account.files:
+            write_files(self.folder / "data.csv", files)
+
     def _watchers(self) -> list:
-        """What is written before the first step, and what writes after each."""
+        """What writes and draws as training goes."""
         folder, task = self.folder, self.task
-        folder.write("config.json", self.record)
-        if task.data.account.files:
-            write_files(folder / "data.csv", task.data.account.files)
         return [
             callbacks.ProgressBar(self.config.batch_size, task.about.progress_logs),
             history.History(folder / "logs"),
@@ -174,7 +180,9 @@ class Run:
         print("measuring, drawing and exporting")
         folder, task, account = self.folder, self.task, self.task.data.account
         self.trained.sync()
-        found = task.measure(task.finish(), Asked())
+        # first, since it may change the network that is then exported
+        model = task.prepare_to_measure()
+        found = task.measure(model, Asked())
         task.leave(folder.path)
         save_model(self.trained.network, folder / "model.keras")
         self.checkpoints.keep_newest()

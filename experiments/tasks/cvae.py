@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.launch import pictures
-from experiments.measures.faces import cvae_figures, generated_by_label
+from experiments.measures.autoencoders import cvae_figures, generated_by_label
 from experiments.tasks.faces import SHOWN
 from experiments.tasks.latents import LatentTask
 from experiments.tasks.task import Built

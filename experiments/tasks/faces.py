@@ -9,7 +9,7 @@ from experiments.data.faces import load_faces
 from experiments.launch import pictures
 from experiments.launch.errors import UsageError
 from experiments.launch.precision import dtype_policy
-from experiments.measures.faces import epoch_figures, labels_of
+from experiments.measures.autoencoders import epoch_figures, labels_of
 from experiments.tasks.task import About, Built
 from tf_gen.data import image_batches
 from tf_gen.data.batches import WHOLE
@@ -33,7 +33,7 @@ class FaceTask:
     """Of ``experiments.tasks.task`` what does not depend on the model. A model's task adds
     ``build``, ``leave`` and
 
-    - ``figures``: of ``experiments.measures.faces``; ``curves``: title -> logs;
+    - ``figures``: of ``experiments.measures.autoencoders``; ``curves``: title -> logs;
     - ``progress_logs``, ``best_by``: see ``About``.
     """
 
@@ -93,7 +93,7 @@ class FaceTask:
         pictures.image_table(figures / "data_samples.png", rows)
         return []
 
-    def finish(self):
+    def prepare_to_measure(self):
         """The model itself has what its SavedModel has."""
         return self.model
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from experiments.launch import pictures
-from experiments.measures.faces import labels_of
+from experiments.measures.autoencoders import labels_of
 from experiments.tasks.faces import SHOWN, FaceTask
 from experiments.tasks.options import VaeOptions
 from experiments.tasks.task import Built, image_summary

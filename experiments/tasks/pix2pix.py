@@ -136,7 +136,7 @@ class Pix2PixTask:
         outputs = in_report_mode(self.translator, inputs, self.config.seed)
         return {"input": inputs, "output": to_levels(outputs), "ground truth": targets}
 
-    def finish(self):
+    def prepare_to_measure(self):
         """The functions of the SavedModel, normalisation's statistics recomputed."""
         inputs, _ = self.data.middle(self.config.image_size)
         inputs = inputs[:STATISTICS_IMAGES]

@@ -3,10 +3,17 @@
 A task is made with the command's configuration, reads or draws its data then, and holds its model
 from ``build`` on. To add a kind of training, write
 
-- a command like ``vae_anime.py`` and a task like ``tasks/vae.py``, with its options in
-  ``tasks/options.py``, its figures in ``measures/`` and its SavedModel in ``tf_gen/export/``;
-- a line in ``KINDS`` of ``runs/evaluation.py``, so that ``evaluate`` knows it;
+- a model in ``tf_gen/models/`` with ``train_step(batch) -> logs`` and metrics of the same names,
+  its SavedModel in ``tf_gen/export/``;
+- its options in ``tasks/options.py``, a ``TrainingOptions``; its figures in ``measures/``, named
+  ``val_...`` if they are of the validation split; a task like ``tasks/vae.py``, and a command like
+  ``vae_anime.py``;
+- a line in ``KINDS`` of ``runs/evaluation.py``, so that ``evaluate`` knows it; that makes the task
+  with plain values in the place of options and never builds it, so ``measure`` uses the model that
+  it is given alone;
 - for the page, a line in ``RUNS`` of ``page/runs.py`` and a section.
+
+Under a strategy ``build`` is called twice, the second time for the model that is measured.
 """
 
 from collections.abc import Callable, Iterable, Sized
@@ -96,12 +103,13 @@ class Task(Protocol):
         Args: scalars: the ``TensorBoardScalars`` to write beside; figures: the folder of pictures.
         """
 
-    def finish(self):
+    def prepare_to_measure(self):
         """What ``measure`` takes of the trained model, made ready for use."""
 
     def measure(self, model, asked: Asked) -> dict[str, float]:
-        """All figures of what ``finish`` gave, or of its SavedModel: one name has one value. Where
-        a SavedModel lacks what a figure needs, that is left out, and a line says so."""
+        """All figures of what ``prepare_to_measure`` gave, or of its SavedModel: one name has one
+        value. Where a SavedModel lacks what a figure needs, that is left out, and a line says so.
+        """
 
     def leave(self, folder: Path) -> None:
         """Draw the trained model's pictures, and write ``saved_model/``."""

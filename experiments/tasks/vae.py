@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from experiments.measures.faces import vae_figures
+from experiments.measures.autoencoders import vae_figures
 from experiments.tasks.faces import SHOWN
 from experiments.tasks.latents import LatentTask
 from experiments.tasks.task import Built

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from experiments.launch import pictures
 from experiments.launch.errors import UsageError
-from experiments.measures.faces import generated_faces, load_vae, vq_vae_figures
+from experiments.measures.autoencoders import generated_faces, load_vae, vq_vae_figures
 from experiments.tasks.faces import SHOWN, FaceTask
 from experiments.tasks.options import VqVaeOptions
 from experiments.tasks.task import Built, image_summary

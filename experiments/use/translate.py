@@ -11,7 +11,7 @@ from experiments.launch.cli import DONE, PARTLY
 from experiments.launch.errors import UsageError
 from experiments.launch.output import make_writable, write_png
 from experiments.launch.saved_models import load_saved_model
-from tf_gen.data.images import to_levels
+from tf_gen.data.images import to_levels, to_unit_range
 from tf_gen.data.reading import decode, resize
 from tf_gen.data.sources import KINDS, Folder, Unreadable, read_bytes
 from tf_gen.progress import progress
@@ -90,7 +90,7 @@ def load_translator(config):
     size, multiple = (int(side) for side in model.sizes())
 
     def apply(image, index):
-        images = tf.constant(image[None] / np.float32(255))  # [1, H, W, 3] in [0, 1]
+        images = to_unit_range(image[None])  # [1, H, W, 3] in [0, 1]
         if config.noise_seed is None:
             return model.translate(images)[0].numpy()
         return model.translate_noisy(images, tf.constant([config.noise_seed, index]))[0].numpy()

@@ -11,7 +11,7 @@ from tf_gen.evaluation.pix2pix import (
     map_agreement,
     noise_std,
     translated,
-    trivial_figures,
+    trivial_errors,
 )
 from tf_gen.export import translations
 from tf_gen.layers import example_seeds
@@ -61,12 +61,12 @@ def test_errors_are_those_of_each_image_averaged():
 
 
 def test_trivial_answers_are_the_mean_colour_and_the_input():
-    found, wanted = trivial_figures(INPUTS, TARGETS, TRAINING), TARGETS / 255
+    found, wanted = trivial_errors(INPUTS, TARGETS, TRAINING), TARGETS / 255
     flat = np.abs(TRAINING.mean((0, 1, 2)) / 255 - wanted).mean()
-    assert found["val_l1_mean_colour"] == pytest.approx(flat, rel=1e-5)
-    assert found["val_l1_copy"] == pytest.approx(np.abs(INPUTS / 255 - wanted).mean(), rel=1e-5)
-    assert set(found) == {f"val_{m}_{a}" for m in ("l1", "ssim") for a in ("mean_colour", "copy")}
-    grey = trivial_figures(INPUTS[..., :1], TARGETS, TRAINING)
+    assert found["l1_mean_colour"] == pytest.approx(flat, rel=1e-5)
+    assert found["l1_copy"] == pytest.approx(np.abs(INPUTS / 255 - wanted).mean(), rel=1e-5)
+    assert set(found) == {f"{m}_{a}" for m in ("l1", "ssim") for a in ("mean_colour", "copy")}
+    grey = trivial_errors(INPUTS[..., :1], TARGETS, TRAINING)
     assert not any(name.endswith("copy") for name in grey)
 
 

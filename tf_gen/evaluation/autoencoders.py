@@ -51,10 +51,8 @@ def reconstruction_errors(images, outputs) -> dict[str, float]:
 
 def mean_image_mse(images, training_images) -> float:
     """What the training images' mean, a trivial answer, gets."""
-    mean = np.mean(training_images, axis=0, dtype=np.float64) / 255
-    return reconstruction_errors(images, np.broadcast_to(mean.astype(np.float32), images.shape))[
-        "mse"
-    ]
+    mean = to_unit_range(np.mean(training_images, axis=0, dtype=np.float64)).numpy()
+    return reconstruction_errors(images, np.broadcast_to(mean, images.shape))["mse"]
 
 
 def elbo_terms(model, images, *labels, batch, kl_weight=1.0, seed=0) -> dict[str, float]:

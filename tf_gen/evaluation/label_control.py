@@ -8,6 +8,7 @@ import numpy as np
 
 from tf_gen import metrics
 from tf_gen.data.batches import image_batches, steps_per_epoch
+from tf_gen.data.images import to_unit_range
 from tf_gen.optimizers import FusedAdam
 
 from .autoencoders import in_batches
@@ -70,5 +71,5 @@ def spread_figure(name: str, images) -> dict[str, float]:
     """{name: the mean pairwise distance of images in [0, 1]}; {} of fewer than two."""
     if len(images) < 2:
         return {}
-    images = images / np.float32(255) if images.dtype == np.uint8 else images
+    images = to_unit_range(images) if images.dtype == np.uint8 else images
     return {name: float(metrics.mean_pairwise_distance(images))}

@@ -1,4 +1,4 @@
-"""The figures of what translates images, on validation pairs, uint8 [N, H, W, C].
+"""The figures of what translates images, on pairs, uint8 [N, H, W, C].
 
 A *translator* has ``translate(images)`` and ``translate_noisy(images, seed)``, float32 [B, H, W, C]
 in [0, 1] to the same: a SavedModel of a pix2pix, or ``tf_gen.export.translations`` of a generator,
@@ -16,7 +16,7 @@ NOISE_DRAWS, NOISE_IMAGES = 8, 20
 
 
 def translated(translate, images, seen=lambda count: None):
-    """uint8, or float in [0, 1] -> float32 in [0, 1], numpy, in batches of 2 (the last may be 1).
+    """Images translated two at a time: uint8, or float in [0, 1], to float32 in [0, 1], numpy.
 
     Args: translate: (images, place of the first) -> images; seen: called with each batch's size.
     """
@@ -30,8 +30,8 @@ def translated(translate, images, seen=lambda count: None):
 
 
 def in_report_mode(translator, images, seed=0, seen=lambda count: None):
-    """The same with dropout on and each batch's statistics, as the report tests; an example's noise
-    is a pure function of seed and place."""
+    """Images translated as the report tests: dropout on, each batch's statistics. An example's
+    noise is a pure function of seed and place."""
 
     def translate(batch, first):
         return translator.translate_noisy(batch, tf.constant([seed, first]))
@@ -53,17 +53,17 @@ def errors(outputs, targets) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def trivial_figures(inputs, targets, training_targets) -> dict[str, float]:
-    """``val_l1`` and ``val_ssim`` of two trivial answers: ``_mean_colour`` of the training targets,
-    and ``_copy``, the input itself, if the channels agree."""
-    colour = np.mean(training_targets, axis=(0, 1, 2)) / np.float32(255)  # [C]
-    answers = {"mean_colour": np.broadcast_to(colour.astype(np.float32), targets.shape)}
+def trivial_errors(inputs, targets, training_targets) -> dict[str, float]:
+    """``l1`` and ``ssim`` of two trivial answers: ``_mean_colour`` of the training targets, and
+    ``_copy``, the input itself, if the channels agree."""
+    colour = to_unit_range(np.mean(training_targets, axis=(0, 1, 2))).numpy()  # [C]
+    answers = {"mean_colour": np.broadcast_to(colour, targets.shape)}
     if inputs.shape == targets.shape:
         answers["copy"] = to_unit_range(inputs).numpy()
     figures = {}
     for answer, outputs in answers.items():
         found = errors(outputs, targets)
-        figures |= {f"val_{name}_{answer}": found[name] for name in ("l1", "ssim")}
+        figures |= {f"{name}_{answer}": found[name] for name in ("l1", "ssim")}
     return figures
 
 

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from experiments.data.account import Account
 from experiments.data.maps import Maps
-from experiments.launch.errors import UsageError
 from experiments.measures.asked import Asked
 from experiments.measures.pix2pix import pix2pix_epoch_figures, pix2pix_figures, readability
 from tf_gen.data import Pairs, draw_pairs
@@ -65,14 +64,3 @@ def test_a_map_is_read_by_itself_a_photograph_by_a_reader():
     reader = types.SimpleNamespace(translate=lambda images: tf.zeros_like(images))
     found = readability("map_to_aerial", maps, inputs, inputs / np.float32(255), reader)
     assert found["val_map_iou"] == found["val_map_iou_real"] < 0.5
-
-
-@pytest.mark.parametrize(
-    ("direction", "sizes", "said"),
-    [("aerial_to_map", (32, 32), "only a map_to_aerial"), ("map_to_aerial", (256, 256), "of 256")],
-)
-def test_a_reader_that_does_not_fit_is_refused(direction, sizes, said):
-    reader = types.SimpleNamespace(sizes=lambda: sizes)
-    options = types.SimpleNamespace(**{**vars(OPTIONS), "direction": direction})
-    with pytest.raises(UsageError, match=f"--reader: .*{said}"):
-        pix2pix_figures(TRANSLATOR, DATA, options, Asked(reader=reader))

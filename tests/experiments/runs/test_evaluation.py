@@ -95,6 +95,8 @@ def test_a_reader_reads_outputs_and_true_photographs(runs):
 def test_training_pairs_are_measured_as_such(runs):
     found = evaluated(runs / "map_to_aerial", split="train")
     assert found["split"] == "train" and "train_l1" in found and "val_l1" not in found
+    table = (runs / "map_to_aerial" / "evaluation_train.md").read_text()
+    assert "when training ended" not in table and "train_l1" in table
 
 
 def test_other_data_are_measured_into_a_folder_of_their_own(runs, faces, tmp_path):
@@ -157,10 +159,26 @@ def test_a_missing_graph_is_told_with_where_it_is_published(runs, monkeypatch, c
 def test_a_reader_of_the_wrong_kind_is_refused(runs, monkeypatch, capsys):
     for folder, reader, why in (
         ("map_to_aerial", "vae", "no pix2pix"),
-        ("aerial_to_map", "map_to_aerial", "only a map_to_aerial run"),
+        ("map_to_aerial", "map_to_aerial", "it reads no photographs"),
+        ("aerial_to_map", "aerial_to_map", "only a map_to_aerial run"),
+        ("vae", "aerial_to_map", "only a map_to_aerial run"),
     ):
         assert ends(monkeypatch, "--run-dir", runs / folder, "--reader", runs / reader) == 2
         assert why in capsys.readouterr().err
+
+
+def test_a_vae_given_to_the_evaluation_is_reconstructed_by_a_vq_vae_alone(
+    runs, tmp_path, monkeypatch, capsys
+):
+    shutil.copytree(runs / "vq", tmp_path / "vq")
+    config = json.loads((tmp_path / "vq" / "config.json").read_text())
+    config["settings"]["vae_run"] = None
+    (tmp_path / "vq" / "config.json").write_text(json.dumps(config))
+    assert "generated_mse" not in evaluated(tmp_path / "vq")
+    found = evaluated(tmp_path / "vq", vae_run=runs / "vae")
+    assert found["generated_mse"] == pytest.approx(read(runs / "vq", "metrics")["generated_mse"])
+    assert ends(monkeypatch, "--run-dir", runs / "vae", "--vae-run", runs / "vae") == 2
+    assert "--vae-run: only a VQ-VAE" in capsys.readouterr().err
 
 
 def test_a_vae_that_is_gone_is_said_and_the_rest_measured(runs, tmp_path, capsys):

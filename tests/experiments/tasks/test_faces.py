@@ -201,7 +201,7 @@ def test_what_a_vae_generates_is_reconstructed_where_one_is_given(faces, runs, t
     picture = tmp_path / "figures" / "reconstructions_of_generated.png"
     script("vq_vae_faces").run(config("vq_vae_faces", **options, max_steps=1))
     said = capsys.readouterr().out
-    assert said.count("give --vae-run a finished run of vae_anime") == 1
+    assert said.count("give --vae-run, as evaluate takes it, too") == 1
     assert "generated_mse" not in metrics(tmp_path) and not picture.exists()
     given = {"vae_run": runs / "vae_anime"}
     script("vq_vae_faces").run(config("vq_vae_faces", **options, **given, max_steps=2))

@@ -42,7 +42,7 @@ def vae_figures(model, data, options, asked) -> dict[str, float]:
         **spread_figure("spread", generated),
         **spread_figure("spread_real", chosen.images[:GENERATED]),
         **_sample_distances(
-            asked, chosen.images, lambda count, part: model.sample(count, [seed, 1 + part])
+            asked, chosen.images, lambda count, first: model.sample(count, [seed, 1 + first])
         ),
     }
 
@@ -53,9 +53,9 @@ def cvae_figures(model, data, options, asked) -> dict[str, float]:
     classifier = train_classifier(data.train.images, data.train.labels, count, options.seed)
     generated = np.concatenate(list(generated_by_label(model, count, options.seed, 1)))
 
-    def sample(number, part):
+    def sample(number, first):
         labels = np.resize(np.arange(count, dtype=np.int32), number)
-        return model.sample(tf.constant(labels), [seed, 1 + part])
+        return model.sample(tf.constant(labels), [seed, 1 + first])
 
     return {
         **_latent_figures(model, data, (chosen.images, chosen.labels), options, seed),
@@ -80,10 +80,11 @@ def vq_vae_figures(model, data, options, asked) -> dict[str, float]:
     chosen = getattr(data, asked.split)
     outputs = evaluation.in_batches(model.reconstruct, chosen.images)
     codes = evaluation.in_batches(model.encode, chosen.images)
+    errors = _reconstruction_figures(chosen.images, outputs, data)
     return {
         **_codebook_losses(model, chosen, options),
-        **_reconstruction_figures(chosen.images, outputs, data),
-        "val_recon_loss": float(np.mean((outputs - chosen.images / np.float32(255)) ** 2)),
+        **errors,
+        "val_recon_loss": errors["val_mse"],
         **named("val", evaluation.code_figures(codes, options.codes)),
         "bits_per_image": float(codes[0].size * np.log2(options.codes)),
         **_generated_figures(model, options),
@@ -106,7 +107,7 @@ def _generated_figures(model, options):
     generated = generated_faces(options)
     if generated is None:
         why = f"{options.vae_run} is no longer there; " if options.vae_run else ""
-        why += "give --vae-run a finished run of vae_anime, whose faces are then reconstructed"
+        why += "give --vae-run, as evaluate takes it, too, a finished run of vae_anime"
         say_left_out("generated_mse", "generated_ssim", "their figure", why=why)
         return {}
     outputs = evaluation.in_batches(model.reconstruct, generated)

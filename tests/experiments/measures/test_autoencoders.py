@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from experiments.measures.asked import Asked
-from experiments.measures.faces import cvae_figures, generated_by_label, vae_figures, vq_vae_figures
+from experiments.measures.autoencoders import (
+    cvae_figures,
+    generated_by_label,
+    vae_figures,
+    vq_vae_figures,
+)
 from tf_gen import CVAE, VAE, VQVAE
 from tf_gen.data import Faces, ordered_batches
 
@@ -45,7 +50,7 @@ def test_the_figures_agree_with_the_models_own_evaluation(kind, capsys):
     else:
         model = VQVAE(codes=8, filters=(4, 4, 8))
         expected, found = its_own(model), vq_vae_figures(model, DATA, OPTIONS, Asked())
-        assert "give --vae-run a finished run of vae_anime" in capsys.readouterr().out
+        assert "give --vae-run, as evaluate takes it, too" in capsys.readouterr().out
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
