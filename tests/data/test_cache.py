@@ -190,7 +190,8 @@ def test_no_room_anywhere_is_told_with_the_way_out(tmp_path, full_disk, temporar
         Cache(0).array((3, GIB // 2), tmp_path)
     message = str(caught.value)
     assert message.startswith("1.5 GiB of decoded images") and "\n" not in message
-    assert "than the cache's gib leaves" in message and message.endswith("free space, or raise gib")
+    assert "more than the cache has memory for" in message
+    assert message.endswith("free space, or give the cache more memory")
     for folder in (tmp_path, temporary):
         assert f"{folder}: No space left on device" in message
     assert full_disk == [tmp_path, temporary]
