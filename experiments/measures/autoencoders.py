@@ -138,15 +138,16 @@ def load_vae(run: Path, options):
 
 
 def _latent_figures(model, data, arrays, options, seed):
-    means, log_vars = evaluation.in_batches(model.encode, *arrays)
+    posteriors = evaluation.in_batches(model.encode, *arrays)
     outputs = evaluation.in_batches(model.reconstruct, *arrays)
     terms = evaluation.elbo_terms(
-        model, *arrays, batch=options.batch_size, kl_weight=options.kl_weight, seed=seed
-    )
+        model, posteriors, *arrays,
+        batch=options.batch_size, kl_weight=options.kl_weight, seed=seed,
+    )  # fmt: skip
     return {
         **named("val", terms),
         **_reconstruction_figures(arrays[0], outputs, data),
-        **evaluation.latent_figures(means, log_vars, seed),
+        **evaluation.latent_figures(*posteriors, seed),
     }
 
 

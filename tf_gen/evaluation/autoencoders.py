@@ -55,13 +55,16 @@ def mean_image_mse(images, training_images) -> float:
     return reconstruction_errors(images, np.broadcast_to(mean, images.shape))["mse"]
 
 
-def elbo_terms(model, images, *labels, batch, kl_weight=1.0, seed=0) -> dict[str, float]:
+def elbo_terms(
+    model, posteriors, images, *labels, batch, kl_weight=1.0, seed=0
+) -> dict[str, float]:
     """``loss``, ``recon_loss`` and ``kl_loss`` of a VAE or, with labels int32 [N], a CVAE: what
     its own ``evaluate`` gives in batches of that size, from ``encode`` and ``decode`` alone.
 
-    Args: seed: the model's; an image's noise goes by its place in its batch.
+    Args: posteriors: what ``encode`` makes of the images, [N, D] each; seed: the model's; an
+        image's noise goes by its place in its batch.
     """
-    means, log_vars = in_batches(model.encode, images, *labels)
+    means, log_vars = posteriors
     noise = example_normal(example_seeds(seed, batch, step=-1), means.shape[1:]).numpy()
     latents = means + np.exp(log_vars / 2.0) * noise[np.arange(len(images)) % batch]
     outputs = in_batches(model.decode, latents, *labels)
