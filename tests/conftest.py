@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 import keras
 import numpy as np
@@ -12,8 +13,13 @@ import tensorflow as tf
 
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 
-# They compare to rounding, and a GPU multiplies in TF32 and adds in an order of its own.
-tf.config.set_visible_devices([], "GPU")
+
+def pytest_configure(config):
+    """Hide GPUs from all tests but those that are for one (``-m gpu``): they compare to rounding,
+    and a GPU multiplies in TF32 and adds in an order of its own."""
+    if config.option.markexpr != "gpu":
+        tf.config.set_visible_devices([], "GPU")
+
 
 SIZE = 32
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from keras.optimizers import SGD, LossScaleOptimizer
 
-from tf_gen.optimizers import FusedAdam, apply_finite, scale_for_gradient
+from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,67 +55,82 @@ def test_the_loss_is_scaled_if_the_optimiser_does_so(make, scale):
 
 
 class Painter:
-    """Two weights, at first (1, 1) and (1,), and their update in a graph."""
+    """Two weights, at first (1, 1) and (1,), an average, at first 5, and their step in a graph."""
 
-    def __init__(self, optimizer):
-        self.optimizer = optimizer
+    def __init__(self, optimizer, jit_compile=False):
+        self.optimizer, self.jit_compile = optimizer, jit_compile
         self.weights = [keras.Variable(np.ones(n, np.float32)) for n in (2, 1)]
+        self.average = keras.Variable(5.0, trainable=False)
+        self.non_trainable_variables = [self.average]
         self.optimizer.build(self.weights)
+        self._step = tf.function(self._step, jit_compile=jit_compile or None)
 
-    @tf.function
-    def _update(self, loss, gradients):
-        return apply_finite("painter", self.optimizer, loss, gradients, self.weights)
+    def _step(self, loss, gradients, at_once):
+        update = FiniteStep(self)
+        self.average.assign(self.average * 2.0)
+        loss = update("painter", self.optimizer, loss, gradients, self.weights, at_once)
+        update.end()
+        return loss
 
-    def update(self, loss=1.0, first=(2.0, 4.0), second=(8.0,)):
-        return self._update(tf.constant(loss), [tf.constant(first), tf.constant(second)])
+    def step(self, loss=1.0, first=(2.0, 4.0), second=(8.0,), at_once=False):
+        return self._step(tf.constant(loss), [tf.constant(first), tf.constant(second)], at_once)
 
     @property
     def values(self):
-        return [w.numpy().tolist() for w in self.weights]
+        return [w.numpy().tolist() for w in (*self.weights, self.average)]
 
 
+compiled_or_not = pytest.mark.parametrize("jit_compile", [False, True])
+
+
+@compiled_or_not
 @pytest.mark.parametrize("make", [lambda: SGD(0.5), lambda: LossScaleOptimizer(SGD(64 * 0.5), 64)])
-def test_finite_gradients_are_applied(make):
-    painter = Painter(make())
-    assert painter.update() == 1.0  # the loss
-    assert painter.values == [[0, -1], [-3]] and int(painter.optimizer.iterations) == 1
+def test_a_finite_step_is_taken(make, jit_compile):
+    painter = Painter(make(), jit_compile)
+    assert painter.step() == 1.0  # the loss
+    assert painter.values == [[0, -1], [-3], 10] and int(painter.optimizer.iterations) == 1
 
 
+@compiled_or_not
+@pytest.mark.parametrize("at_once", [False, True])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("where", ["loss", "first", "second"])
-def test_what_is_not_finite_is_named_and_moves_nothing(where, bad):
-    painter = Painter(SGD(0.5))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="the painter's loss or gradient"):
-        painter.update(**{where: {"loss": bad, "first": (2.0, bad), "second": (bad,)}[where]})
-    assert painter.values == [[1, 1], [1]] and int(painter.optimizer.iterations) == 0
+def test_a_step_that_is_not_finite_gives_nan_and_changes_nothing(where, bad, at_once, jit_compile):
+    painter = Painter(FusedAdam(0.5), jit_compile)
+    painter.step()
+    before = painter.values, [v.numpy().tolist() for v in painter.optimizer.variables]
+    value = {"loss": bad, "first": (2.0, bad), "second": (bad,)}[where]
+    assert np.isnan(painter.step(**{where: value}, at_once=at_once))
+    assert (painter.values, [v.numpy().tolist() for v in painter.optimizer.variables]) == before
+    assert np.isfinite(painter.step()) and painter.values[0] != before[0][0]
 
 
+@compiled_or_not
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_loss_scaling_skips_a_gradient_that_is_not_finite_but_no_loss(bad):
-    painter = Painter(LossScaleOptimizer(SGD(0.5), initial_scale=64.0))
-    painter.update(first=(2.0, bad))
-    assert painter.values == [[1, 1], [1]] and float(painter.optimizer.dynamic_scale) == 32
-    with pytest.raises(tf.errors.InvalidArgumentError, match="the painter's loss or gradient"):
-        painter.update(loss=bad)
-    assert painter.values == [[1, 1], [1]]
+def test_loss_scaling_skips_a_gradient_that_is_not_finite_and_counts_the_step(bad, jit_compile):
+    painter = Painter(LossScaleOptimizer(SGD(0.5), initial_scale=64.0), jit_compile)
+    assert painter.step(first=(2.0, bad)) == 1.0
+    assert painter.values == [[1, 1], [1], 10] and float(painter.optimizer.dynamic_scale) == 32
+    assert int(painter.optimizer.iterations) == 1
+    assert np.isnan(painter.step(loss=bad))  # a loss is not scaled: nothing cures it
+    assert painter.values == [[1, 1], [1], 10] and float(painter.optimizer.dynamic_scale) == 32
 
 
 @pytest.mark.parametrize("bad", [False, True])
 def test_the_gradient_of_gathered_rows_is_looked_at_too(bad):
-    optimizer, rows = SGD(1.0), keras.Variable(np.ones((3, 2), np.float32))
+    painter, rows = Painter(SGD(1.0)), keras.Variable(np.ones((3, 2), np.float32))
+    optimizer = SGD(1.0)
     optimizer.build([rows])
 
     @tf.function
     def step(factor):
+        update = FiniteStep(painter)
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.gather(rows.value, [0, 2, 2]) * factor)
-        apply_finite("painter", optimizer, 0.0, tape.gradient(loss, [rows]), [rows])
+        update("painter", optimizer, 0.0, tape.gradient(loss, [rows]), [rows])
+        update.end()
 
-    if bad:
-        with pytest.raises(tf.errors.InvalidArgumentError, match="the painter's loss or gradient"):
-            step(tf.constant(np.inf))
-    else:
-        step(tf.constant(0.25))
+    step(tf.constant(np.inf if bad else 0.25))
     expected = np.ones((3, 2)) if bad else [[0.75, 0.75], [1, 1], [0.5, 0.5]]
     np.testing.assert_array_equal(rows, expected)
 
@@ -128,7 +143,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 import keras
-from tf_gen.optimizers import FusedAdam, apply_finite, scale_for_gradient
+from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient
 
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 rng = np.random.default_rng(0)
@@ -136,6 +151,8 @@ batches = rng.normal(size=(3, 8, 6)).astype(np.float32)  # five inputs and what 
 
 
 class Line:
+    jit_compile, non_trainable_variables = False, ()
+
     def __init__(self, make_optimizer):
         self.weights = keras.Variable([1.0, 2.0, 3.0, 4.0, 5.0])
         self.optimizer = make_optimizer()
@@ -147,7 +164,9 @@ class Line:
             loss = tf.reduce_mean(errors**2)
             scaled = scale_for_gradient(self.optimizer, loss)
         gradients = tape.gradient(scaled, [self.weights])
-        apply_finite("line", self.optimizer, loss, gradients, [self.weights])
+        update = FiniteStep(self)
+        update("line", self.optimizer, loss, gradients, [self.weights])
+        update.end()
 
 
 def sgd():
@@ -178,6 +197,15 @@ for make_optimizer in (sgd, loss_scale, fused_adam):
             lambda context: halves[context.replica_id_in_sync_group]
         ))
     assert abs(alone.weights.numpy() - np.arange(1, 6)).min() > 0.01
+    copies = strategy.experimental_local_results(shared.weights.value)
+    for copy in copies:
+        np.testing.assert_allclose(copy, alone.weights, rtol=1e-5, err_msg=make_optimizer.__name__)
+    try:
+        strategy.run(shared.step, [tf.constant(batches[0] * np.nan)])
+    except tf.errors.InvalidArgumentError as error:
+        assert "the line's loss or gradient" in error.message
+    else:
+        assert make_optimizer is loss_scale, "nothing was raised"
     for copy in strategy.experimental_local_results(shared.weights.value):
         np.testing.assert_allclose(copy, alone.weights, rtol=1e-5, err_msg=make_optimizer.__name__)
 """

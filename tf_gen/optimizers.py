@@ -1,4 +1,4 @@
-"""Keras' Adam, with an update that passes over memory once."""
+"""Keras' Adam, with an update that passes over memory once; steps that are finite or undone."""
 
 import keras
 import tensorflow as tf
@@ -45,23 +45,88 @@ def scale_for_gradient(optimizer, loss):
     return optimizer.scale_loss(loss) / replica_count()
 
 
-def apply_finite(network, optimizer, loss, gradients, variables):
-    """Apply gradients if they and the loss are finite.
+def _apply(optimizer, gradients, variables):
+    """Apply gradients; a step that loss scaling skips counts as one, too: noise, and a run's own
+    count of its steps, go by ``iterations``."""
+    step = optimizer.iterations + 1
+    optimizer.apply(gradients, variables)
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer.iterations.assign(step)
 
-    Returns: the loss; nan if one of them is not finite, which is all that a step compiled by XLA
-        shows of it (XLA knows no check, so that there the weights are lost).
-    Raises: tf.errors.InvalidArgumentError saying "the <network>'s loss or gradient" if not (a
-        loss-scaling optimiser skips such gradients itself: then the loss alone is looked at).
+
+class FiniteStep:
+    """One training step's updates: all of them, or none where a loss or gradient is not finite.
+
+    Made before the forward pass, which moves averages; then called for each network, then
+    ``end``. A step that is not finite leaves every variable as it was, and nan in its logs. (A
+    loss-scaling optimiser skips gradients that overflow by itself: then the loss alone counts.)
+
+    A step compiled by XLA computes all updates and keeps or drops them on the device, in the
+    kernels that write them: a branch would make the host wait. Any other branches once: there it
+    costs nothing, while keeping the old weights would be one more pass over memory. Under
+    ``tf.distribute`` no update may stand in a branch, so there the call raises
+    tf.errors.InvalidArgumentError with the trainable weights as they were, the averages moved.
+
+    Args:
+        model: whose ``non_trainable_variables`` the forward pass may move, and whose
+            ``jit_compile`` says whether XLA compiles the step.
+        moved: trainable variables that it may move, too.
     """
-    if not optimizer.built:
-        with tf.init_scope():  # not under the check below: many conditionals are slow to trace
-            optimizer.build(variables)
-    checked = [loss]
-    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        # One sum for all: any inf or nan in the loss or in a gradient makes it not finite.
-        checked += [tf.nn.l2_loss(gradient) for gradient in gradients]
-    total = tf.add_n(checked)
-    check = tf.debugging.check_numerics(total, f"the {network}'s loss or gradient")
-    with tf.control_dependencies([check]):
-        optimizer.apply(gradients, variables)
-    return tf.where(tf.math.is_finite(total), loss, float("nan"))
+
+    def __init__(self, model, moved=()):
+        self._compiled = model.jit_compile
+        self._replicated = tf.distribute.has_strategy()
+        self._before, self._finite, self._updates = [], [], []
+        if not self._replicated:
+            self._remember([*model.non_trainable_variables, *moved])
+
+    def __call__(self, network, optimizer, loss, gradients, variables, at_once=False):
+        """Update a network if the whole step turns out finite.
+
+        Args: network: its name; at_once: now, since more of the step rests on it (it is undone
+            at the end if need be).
+        Returns: the loss; nan if it or a gradient is not finite.
+        """
+        if not optimizer.built:
+            with tf.init_scope():
+                optimizer.build(variables)
+        checked = [loss]
+        if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            # One sum for all: any inf or nan in the loss or in a gradient makes it not finite.
+            checked += [tf.nn.l2_loss(gradient) for gradient in gradients]
+        total = tf.add_n(checked)
+        self._finite.append(tf.math.is_finite(total))
+        if self._replicated:
+            name = f"the {network}'s loss or gradient"
+            with tf.control_dependencies([tf.debugging.check_numerics(total, name)]):
+                _apply(optimizer, gradients, variables)
+        elif at_once or self._compiled:
+            self._remember([*variables, *optimizer.variables])
+            _apply(optimizer, gradients, variables)
+        else:
+            self._updates.append(lambda: _apply(optimizer, gradients, variables))
+        return tf.where(self._finite[-1], loss, float("nan"))
+
+    def end(self):
+        """Keep the updates, or undo what was done."""
+        if self._replicated:
+            return
+        finite = tf.reduce_all(self._finite)
+        if self._compiled:
+            for variable, before in self._before:
+                variable.assign(tf.where(finite, variable.value, before))
+        else:
+            tf.cond(finite, self._apply, self._undo)
+
+    def _remember(self, variables):
+        known = {id(variable) for variable, _ in self._before}
+        new = [variable for variable in variables if id(variable) not in known]
+        self._before += [(variable, tf.convert_to_tensor(variable.value)) for variable in new]
+
+    def _apply(self):
+        for update in self._updates:
+            update()
+
+    def _undo(self):
+        for variable, before in self._before:
+            variable.assign(before)

@@ -83,18 +83,20 @@ class TrainingOptions:
     """Of Adam (ours)."""
     seed: int = 0
     """Of weights, noise, the order of the data and its jitter, if any (ours)."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Compute type; weights, losses and statistics stay float32 (ours)."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Compute type; weights, losses and statistics stay float32 (ours). float16, with loss scaling,
+    is for GPUs that have no bfloat16 (T4 ...)."""
     checkpoint_minutes: float = may_change(5.0)
     """A checkpoint at least this often."""
     checkpoint_steps: int | None = may_change(None)
     """A checkpoint every so many steps besides."""
-    log_every: int = may_change(1)
-    """Steps between readings of the logs, which are then means over them; more than 1 lets a GPU
-    work on meanwhile."""
-    xla: bool = may_change(False)
-    """XLA compiles the training step: faster on a GPU, slower on a processor
-    (docs/performance.md)."""
+    log_every: Literal["auto"] | int = may_change("auto")
+    """Steps between readings of the logs, which are then means over them. auto: 1 on a processor,
+    10 on a GPU, which works on meanwhile."""
+    xla: Literal["auto", "on", "off"] = may_change("auto")
+    """Whether XLA compiles the training step, which takes up to a minute or two. auto: with one
+    GPU and 1,000 steps or more to go, without --strategy and --deterministic; not on a processor,
+    where it is slower."""
     strategy: Literal["none", "mirrored", "multi_worker"] = may_change("none")
     """Several devices share each batch: mirrored: all GPUs (without one, the processor as two);
     multi_worker: the processes that TF_CONFIG names (docs/reliability.md)."""
@@ -117,7 +119,7 @@ class TrainingOptions:
             1,
             epochs=self.epochs,
             batch_size=self.batch_size,
-            log_every=self.log_every,
+            log_every=None if self.log_every == "auto" else self.log_every,
             max_steps=self.max_steps,
             checkpoint_steps=self.checkpoint_steps,
         )
@@ -129,9 +131,9 @@ class TrainingOptions:
         )
         check_range(0, 2**31 - 2, seed=self.seed)
         check_range(0.0, cache_gib=self.cache_gib)
-        if self.xla and self.strategy != "none":
+        if self.xla == "on" and self.strategy != "none":
             raise UsageError(
-                f"--xla: is for one device; leave it or --strategy {self.strategy} out"
+                f"--xla on: is for one device; leave it or --strategy {self.strategy} out"
             )
 
     @property

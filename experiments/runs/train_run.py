@@ -13,6 +13,7 @@ from experiments.launch.cli import DONE
 from experiments.launch.errors import Stopped, UsageError
 from experiments.launch.options import default_run_dir, defaults_of, settings_of
 from experiments.measures.asked import Asked
+from experiments.runs import device
 from experiments.runs.readme import config_table, write_readme
 from experiments.runs.replicas import (
     Replicated,
@@ -65,10 +66,10 @@ class Run:
         self.last_step = min(self.all_steps, config.max_steps or self.all_steps)
         self.record = run_record(name, *self._fields())
         self.goes_on = folder.compare(self.record, defaults_of(config))
+        self.before = folder.read("config.json")["settings"] if self.goes_on else {}
         if self.goes_on:
-            before = folder.read("config.json")["settings"]
             reached = newest_step(folder / "checkpoints")
-            config.refuse_changes(before, reached / self.epoch_steps)
+            config.refuse_changes(self.before, reached / self.epoch_steps)
 
     def _fields(self) -> tuple[dict, dict]:
         """(What makes a run this run, the rest of the configuration)."""
@@ -120,6 +121,15 @@ class Run:
         if self.step == 0:
             task.start()
             self.trained.start()  # copies the started weights to the replicas
+        self._choose_compilation()
+
+    def _choose_compilation(self) -> None:
+        """``--xla``, and what it comes to, in the record."""
+        # before 0.2.0 the option itself said it
+        did_before = self.before.get("xla_compiled", self.before.get("xla")) if self.step else None
+        compiled = device.compiles(self.config, self.last_step - self.step, did_before)
+        self.trained.model.jit_compile = compiled
+        self.record["settings"]["xla_compiled"] = compiled
 
     def train(self) -> None:
         """Train to the end. Raises: Stopped by a signal, a checkpoint written."""
@@ -152,8 +162,7 @@ class Run:
                 earlier_logs=earlier,
                 validate=validate if self.is_chief else None,
                 strategy=self.strategy,
-                log_every=self.config.log_every,
-                xla=self.config.xla,
+                log_every=device.log_every(self.config),
                 callbacks=[*watchers, stop, self.checkpoints] if self.is_chief else [stop],
             )
         if stop.received:

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tf_gen import losses
 from tf_gen.errors import UserError
 from tf_gen.layers import GaussianSampling, example_normal, example_seeds
-from tf_gen.optimizers import apply_finite, scale_for_gradient
+from tf_gen.optimizers import FiniteStep, scale_for_gradient
 
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved, image_sides
 from .inputs import (
@@ -51,7 +51,6 @@ class CVAE(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.supports_jit = False  # XLA leaves out the checks: NaN would go into the weights
         self.num_classes = num_classes
         self.image_size = image_sides(image_size)
         self.channels = channels
@@ -195,16 +194,16 @@ class CVAE(keras.Model):
     def train_step(self, batch):
         """One step; returns this batch's losses as a dict, the metrics hold the epoch's.
 
-        Raises: tf.errors.InvalidArgumentError, the trainable weights as they were (averages have
-        moved), if the loss or a gradient is not finite.
+        A loss or gradient that is not finite gives nan, and leaves all as it was (``FiniteStep``).
         """
-        step = self.optimizer.iterations
+        step, update = self.optimizer.iterations, FiniteStep(self)
         with tf.GradientTape() as tape:
             parts = self._elbo_terms(batch, step, self._kl_weight(step), training=True)
             scaled = scale_for_gradient(self.optimizer, parts["loss"])
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
-        parts["loss"] = apply_finite("model", self.optimizer, parts["loss"], gradients, variables)
+        parts["loss"] = update("model", self.optimizer, parts["loss"], gradients, variables)
+        update.end()
         return self._track(parts, batch)
 
     def test_step(self, batch):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_gen import losses, metrics
 from tf_gen.errors import check_choice
 from tf_gen.layers import example_seeds
-from tf_gen.optimizers import FusedAdam, apply_finite, scale_for_gradient
+from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient
 
 from .inputs import check_values, first_batch, inputs_and_targets_of
 from .patch_discriminator import PatchDiscriminator
@@ -101,11 +101,8 @@ class Pix2Pix(keras.Model):
         self._evaluates = False
 
     def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
-        """Set both optimisers; None makes the report's Adam (2e-4, beta_1 0.5).
-
-        ``jit_compile`` is off unless given: XLA makes this step slower on a CPU. The optimiser of
-        a network in ``mixed_float16`` is given loss scaling.
-        """
+        """Set both optimisers; None makes the report's Adam (2e-4, beta_1 0.5). The optimiser of
+        a network in ``mixed_float16`` is given loss scaling."""
         if "optimizer" in kwargs:
             raise ValueError("give generator_optimizer and discriminator_optimizer, one each")
         if generator_optimizer is None:
@@ -113,7 +110,6 @@ class Pix2Pix(keras.Model):
         if discriminator_optimizer is None:
             discriminator_optimizer = FusedAdam(2e-4, beta_1=0.5, name="discriminator_adam")
         own, other = map(keras.optimizers.get, (generator_optimizer, discriminator_optimizer))
-        kwargs.setdefault("jit_compile", False)
         super().compile(optimizer=_loss_scaled(own, self.generator), **kwargs)
         self.discriminator_optimizer = _loss_scaled(other, self.discriminator)
 
@@ -171,19 +167,19 @@ class Pix2Pix(keras.Model):
         """One step of both networks; returns this batch's logs, float32 scalars, the metrics hold
         the epoch's.
 
-        Raises: tf.errors.InvalidArgumentError, the weights as they were before that network's
-        update, if a loss or a gradient is not finite. Values are not checked to lie in [-1, 1]
-        here but before the first step, by ``fit`` and by our loop (``check_batch``).
+        A loss or gradient that is not finite gives nan, and leaves all as it was (``FiniteStep``).
+        Values are not checked to lie in [-1, 1] here but before the first step, by ``fit`` and by
+        our loop (``check_batch``).
         """
         inputs, targets = inputs_and_targets_of(batch)
         if not self.built:  # fit on a new model
             self.build(tuple(inputs.shape))
-        variables = self.generator.trainable_variables
+        variables, update = self.generator.trainable_variables, FiniteStep(self)
         with _tape(variables) as tape:
             fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=0))
             update_discriminator, judged = self._judge_both(inputs, targets, fakes)
             if self.update == "alternating":
-                discriminator_logs = update_discriminator()
+                discriminator_logs = update_discriminator(update, at_once=True)
                 if self.redraw_fakes:
                     fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=1))
                 judged = self.judge(inputs, fakes)
@@ -191,10 +187,11 @@ class Pix2Pix(keras.Model):
             scaled = scale_for_gradient(self.optimizer, logs["generator_loss"])
         gradients = tape.gradient(scaled, variables)
         if self.update == "simultaneous":
-            discriminator_logs = update_discriminator()
-        logs["generator_loss"] = apply_finite(
+            discriminator_logs = update_discriminator(update)
+        logs["generator_loss"] = update(
             "generator", self.optimizer, logs["generator_loss"], gradients, variables
         )
+        update.end()
         return self._track({**logs, **discriminator_logs}, inputs)
 
     def _judge_both(self, inputs, targets, fakes):
@@ -208,14 +205,12 @@ class Pix2Pix(keras.Model):
             logs = self.discriminator_terms(judged_real, judged_fake)
             scaled = scale_for_gradient(optimizer, logs["discriminator_loss"])
 
-        def update():
-            gradients = tape.gradient(scaled, variables)
-            loss = apply_finite(
-                "discriminator", optimizer, logs["discriminator_loss"], gradients, variables
-            )
+        def update_discriminator(update, at_once=False):
+            gradients, loss = tape.gradient(scaled, variables), logs["discriminator_loss"]
+            loss = update("discriminator", optimizer, loss, gradients, variables, at_once)
             return {**logs, "discriminator_loss": loss}
 
-        return update, judged_fake
+        return update_discriminator, judged_fake
 
     def judge(self, inputs, images):
         """What the discriminator, in training, makes of images [B, H, W, C], with their inputs

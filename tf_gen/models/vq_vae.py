@@ -6,7 +6,7 @@ import tensorflow as tf
 from tf_gen.errors import UserError
 from tf_gen.layers import VectorQuantizer
 from tf_gen.metrics import CodePerplexity, code_counts, perplexity
-from tf_gen.optimizers import apply_finite, scale_for_gradient
+from tf_gen.optimizers import FiniteStep, scale_for_gradient
 from tf_gen.replicas import all_reduce_sum
 
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved
@@ -60,7 +60,6 @@ class VQVAE(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.supports_jit = False  # XLA leaves out the checks: NaN would go into the weights
         self.channels = channels
         self.codes = codes
         self.code_dim = code_dim
@@ -171,16 +170,17 @@ class VQVAE(keras.Model):
     def train_step(self, batch):
         """One step; returns this batch's losses as a dict, the metrics hold the epoch's.
 
-        Raises: tf.errors.InvalidArgumentError, the trainable weights as they were (averages have
-        moved), if the loss or a gradient is not finite.
+        A loss or gradient that is not finite gives nan, and leaves all as it was (``FiniteStep``).
         """
         images = images_of(batch)
+        update = FiniteStep(self, moved=[self.quantizer.vectors])  # by a restart
         with tf.GradientTape() as tape:
             parts, codes = self._loss_terms(images, training=True)
             scaled = scale_for_gradient(self.optimizer, parts["loss"])
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
-        parts["loss"] = apply_finite("model", self.optimizer, parts["loss"], gradients, variables)
+        parts["loss"] = update("model", self.optimizer, parts["loss"], gradients, variables)
+        update.end()
         return self._track(parts, codes, images)
 
     def test_step(self, batch):

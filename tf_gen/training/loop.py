@@ -47,12 +47,12 @@ def train(
     validate=None,
     strategy=None,
     log_every=1,
-    xla=False,
 ):
     """Train a compiled, built model from first_step to total_steps.
 
-    Drives any model with a ``train_step(batch) -> dict of scalars``; its ``check_batch(batch)``,
-    if it has one, sees the first batch. Callbacks get what ``fit``
+    Drives any Keras model with a ``train_step(batch) -> dict of scalars``, compiled by XLA where
+    its ``jit_compile`` says so; its ``check_batch(batch)``, if it has one, sees the first batch.
+    On a GPU, batches are copied there ahead. Callbacks get what ``fit``
     gives them: batches counted within the epoch, epoch logs from the model's metrics where
     ``train_step`` returns their names (else means over the epoch's steps),
     and ``step_seconds``, waiting for data included (nan for the first, which traces),
@@ -75,15 +75,14 @@ def train(
         log_every: steps after which logs are read from the device, and callbacks called with means
             over these steps (as by ``steps_per_execution`` in ``fit``); fewer at an epoch's end.
             More than 1 lets a GPU work on while the host prepares its next steps.
-        xla: whether XLA compiles the step, for one device: faster on a GPU, slower on a processor.
-            Then a value that is not finite is found when the logs are read, the weights gone.
     Returns: the number of the step reached.
-    Raises: NotFiniteError naming the step (counted from 1), if a loss or a gradient is not
-        finite; UserError if the first batch does not suit the model; WorkerLostError if another
+    Raises: NotFiniteError naming the step (counted from 1), when a log is read that is not finite
+        (a model of ours has changed nothing then or since, see ``tf_gen.optimizers.FiniteStep``);
+        UserError if the first batch does not suit the model; WorkerLostError if another
         process of a multi-worker strategy is gone.
     """
     batches, step_function, shown = _prepared(
-        model, make_batches, first_step, total_steps, strategy, xla
+        model, make_batches, first_step, total_steps, strategy
     )
     callbacks = keras.callbacks.CallbackList(
         list(callbacks), model=model, steps=steps_per_epoch, total_steps=total_steps,
@@ -117,8 +116,7 @@ def train(
             if len(unread) < log_every and not epoch_ends and step < total_steps:
                 continue
             logs = [{name: float(value) for name, value in one.items()} for one in unread]
-        if xla:
-            _check_finite(logs, step)
+        _check_finite(logs, step)
         traced = step - len(unread) == first_step
         seconds = (time.perf_counter() - began) / len(unread) if not traced else float("nan")
         epoch_logs += logs
@@ -158,16 +156,16 @@ def _means(logs):
     return {name: sum(step[name] for step in logs) / len(logs) for name in logs[0]}
 
 
-def _prepared(model, make_batches, first_step, last_step, strategy, xla):
+def _prepared(model, make_batches, first_step, last_step, strategy):
     """(Batches, the compiled step on one, what makes tensors of one to look at)."""
-    if xla and strategy is not None:
-        raise ValueError("xla compiles a step for one device, so give it no strategy")
     if strategy is None:
-        batches = make_batches(first_step, last_step)
+        batches = _copied_ahead(make_batches(first_step, last_step))
         step = tf.function(
-            model.train_step, input_signature=[batches.element_spec], jit_compile=xla or None
+            model.train_step, [batches.element_spec], jit_compile=model.jit_compile or None
         )
         return batches, step, lambda batch: batch
+    if model.jit_compile:
+        raise ValueError("jit_compile=True: is for one device, so give no strategy")
 
     def of_process(context):
         replicas = context.num_replicas_in_sync
@@ -202,16 +200,26 @@ def _validated(model, validate, strategy):
             variable.assign(value)
 
 
+def _copied_ahead(batches):
+    """The batches in the memory of the one GPU, if there is one, while steps before them run."""
+    gpus = tf.config.list_logical_devices("GPU")
+    if len(gpus) != 1:
+        return batches
+    return batches.apply(tf.data.experimental.prefetch_to_device(gpus[0].name, buffer_size=2))
+
+
 def _check_finite(logs, step):
-    """Raise NotFiniteError for the logs of the steps before this one, which XLA left unchecked."""
+    """Raise NotFiniteError for the logs of the steps before this one."""
     for number, one in enumerate(logs, step - len(logs) + 1):
-        if bad := [name for name, value in one.items() if not math.isfinite(value)]:
-            raise NotFiniteError(f"step {number}: {bad[0]} or a gradient is not finite")
+        bad = [name for name, value in one.items() if not math.isfinite(value)]
+        if bad:
+            name = next((name for name in bad if name.endswith("loss")), bad[0])
+            raise NotFiniteError(f"step {number}: {name} or a gradient is not finite")
 
 
 @contextlib.contextmanager
 def _names_step(first, last):
-    """Says in which step, or between which steps not read yet, a value was not finite."""
+    """Says in which step of a strategy's, or between which not read yet, a value was not finite."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:

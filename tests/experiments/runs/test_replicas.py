@@ -186,12 +186,6 @@ def test_a_batch_that_replicas_cannot_share_is_refused(maps, faces, tmp_path):
     assert done.returncode == 2 and "--batch-size 3: is shared by 2 replicas" in done.stderr
 
 
-def test_a_step_compiled_by_xla_is_for_one_device(maps, faces, tmp_path):
-    line = command("vae", maps, faces, "--strategy", "mirrored", "--xla")
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2 and "--xla: is for one device; leave it or" in done.stderr
-
-
 @pytest.mark.slow
 def test_the_documents_lines_for_two_machines_run_on_one(maps, tmp_path):
     """Word for word but for addresses, folders and size."""

@@ -252,13 +252,16 @@ def test_three_classes_make_three_labels(faces, tmp_path):
     assert loaded.class_names().numpy().tolist() == [b"anime", b"cartoon", b"dots"]
 
 
-def test_a_rate_far_too_high_ends_with_3_and_keeps_the_checkpoint(faces, tmp_path, capsys):
-    options = {"data": source(faces, "vae_anime"), "run_dir": tmp_path}
+@pytest.mark.parametrize("xla", ["auto", "on"])
+def test_a_rate_far_too_high_ends_with_3_and_keeps_the_checkpoint(faces, tmp_path, capsys, xla):
+    options = {"data": source(faces, "vae_anime"), "run_dir": tmp_path, "xla": xla}
     code, error = guarded(
         capsys, "vae_anime", **options, learning_rate=1e30, checkpoint_steps=1, max_steps=50
     )
     assert code == 3 and "is not finite; training stopped" in error and error.count("\n") == 1
     assert all(np.isfinite(value).all() for value in checkpoint(tmp_path).values())
+    settings = json.loads((tmp_path / "config.json").read_text())["settings"]
+    assert settings["xla_compiled"] is (xla == "on")
 
 
 BAD = {
