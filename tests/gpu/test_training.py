@@ -38,7 +38,7 @@ def equal(folders):
 
 
 def test_a_run_compiled_by_xla_ends_whole_and_one_that_is_not_finite_with_3(run, tmp_path):
-    options = {"xla": "on", "checkpoint_steps": 2}
+    options = {"xla": "on", "checkpoint_steps": 1}
     assert run("vae_anime", tmp_path / "good", max_steps=4, **options) == 0
     assert np.isfinite(metrics(tmp_path / "good")["val_loss"])
     bad = tmp_path / "bad"
