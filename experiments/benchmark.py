@@ -6,6 +6,11 @@ code, PyTorch (where it is installed) and the bound that the arithmetic sets.
 
 Each variant runs in a process of its own, in turn with the others; about an hour on two cores. All
 variants of a table are held in memory: about 3 GiB each of pix2pix at batch 8, 16 GiB together.
+On a GPU they are compiled and not, five being built at once; a table should take less than five
+minutes, and is one command where the card is there for minutes only (needs no matplotlib):
+
+    python -m experiments.benchmark --what training --models vae --autoencoder-batches 128
+    python -m experiments.benchmark --what growth --growth-batches 2 --growth-sizes 512 1024
 """
 
 import dataclasses

@@ -7,6 +7,18 @@ from typing import Literal
 from experiments.launch.errors import UsageError
 from experiments.launch.options import check_range
 
+# what None stands for
+ON_A_PROCESSOR = {
+    "pix2pix_batches": (1, 2, 8), "autoencoder_batches": (32, 128),
+    "growth_batches": (1, 2, 4, 8), "growth_sizes": (128, 512),
+    "seconds": 3.0, "build_at_once": 1,
+}  # fmt: skip
+ON_A_GPU = {
+    "pix2pix_batches": (2, 8, 32), "autoencoder_batches": (128,),
+    "growth_batches": (1, 2, 4, 8, 16, 32), "growth_sizes": (128, 512, 1024),
+    "seconds": 1.0, "build_at_once": 5,
+}  # fmt: skip
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BenchmarkOptions:
@@ -22,16 +34,23 @@ class BenchmarkOptions:
         "pix2pix", "vae", "cvae", "vq_vae",
     )  # fmt: skip
     """Whose training and inference are measured; the inference of cvae is that of vae."""
-    pix2pix_batches: tuple[int, ...] = (1, 2, 8)
-    """Batch sizes of training pix2pix (256 x 256)."""
-    autoencoder_batches: tuple[int, ...] = (32, 128)
-    """Batch sizes of training the others (64 x 64)."""
+    pix2pix_batches: tuple[int, ...] | None = None
+    """Batch sizes of training pix2pix (256 x 256). Default: 1 2 8; on a GPU 2 8 32."""
+    autoencoder_batches: tuple[int, ...] | None = None
+    """Batch sizes of training the others (64 x 64). Default: 32 128; on a GPU 128."""
     inference_batches: tuple[int, ...] = (1, 8)
     """Batch sizes of inference."""
+    growth_batches: tuple[int, ...] | None = None
+    """For growth: batch sizes of 256 x 256. Default: 1 2 4 8; on a GPU 16 32 besides."""
+    growth_sizes: tuple[int, ...] | None = None
+    """For growth: image sizes at batch 2. Default: 128 512; on a GPU 1024 besides."""
     rounds: int = 5
     """Times that each variant is measured, in turn with the others."""
-    seconds: float = 3.0
-    """Of training or inference in a turn, about (two steps at least)."""
+    seconds: float | None = None
+    """Of training or inference in a turn, about (two steps at least). Default: 3; on a GPU 1."""
+    build_at_once: int | None = None
+    """Variants that are built at the same time; they are timed one at a time. Default: 1; on a GPU,
+    where each is compiled for a minute, 5."""
     filters: int = 64
     """Width of pix2pix' first layers."""
     data: str = "synthetic"
@@ -63,5 +82,19 @@ class BenchmarkOptions:
             pix2pix_batches=self.pix2pix_batches,
             autoencoder_batches=self.autoencoder_batches,
         )
-        check_range(1, inference_batches=self.inference_batches)
+        check_range(
+            1,
+            inference_batches=self.inference_batches,
+            growth_batches=self.growth_batches,
+            growth_sizes=self.growth_sizes,
+            build_at_once=self.build_at_once,
+        )
         check_range(0, steps=self.steps, cache_gib=self.cache_gib, seconds=self.seconds)
+
+    def on(self, gpu: bool):
+        """These options with the defaults of the device."""
+        chosen = {name: getattr(self, name) for name in ON_A_GPU}
+        defaults = ON_A_GPU if gpu else ON_A_PROCESSOR
+        return dataclasses.replace(
+            self, **{name: defaults[name] if v is None else v for name, v in chosen.items()}
+        )

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from experiments.benchmarks import charts
-from experiments.benchmarks.worker import peak_bytes
+from experiments.benchmarks import report
+from experiments.benchmarks.worker import process_peak
 from experiments.launch.errors import UsageError
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.data import draw_pairs, load_pairs, steps_per_epoch, training_batches
@@ -39,7 +39,8 @@ def measure_pipeline(config, output: Path) -> dict:
         epoch: {PLAIN: rates[f"{PLAIN}, {epoch}"], OWN: rates[f"{OWN}, {epoch}"]}
         for epoch in (FIRST, LATER)
     }
-    charts.grouped_bars(output / "pipeline.png", bars, "pairs a second")
+    if charts := report.charts():
+        charts.grouped_bars(output / "pipeline.png", bars, "pairs a second")
     return {
         "data": config.data, "pairs": count,
         "pairs_per_second": rates, "train_step_seconds": seconds, "peak_bytes": peaks,
@@ -129,7 +130,11 @@ def _step_seconds(folder: Path, config) -> dict[str, list[float]]:
     model.build_optimizers()
     steps = (config.rounds + 1) * config.steps
     batches = _batches(pairs, 1 + -(-steps * BATCH // len(pairs)))
-    step = tf.function(model.train_step, input_signature=[batches.element_spec])
+    step = tf.function(
+        model.train_step,
+        input_signature=[batches.element_spec],
+        jit_compile=model.jit_compile or None,
+    )
     epoch = iter(batches)
     one = next(epoch)
     step(one)  # traces
@@ -163,4 +168,4 @@ def report_peak(folder: str, gib: float) -> None:
     """Print the peak of this process."""
     for _ in _batches(_read(Path(folder), gib), 2):
         pass
-    print(peak_bytes())
+    print(process_peak())

@@ -56,14 +56,14 @@ def patchgan(filters=64, size=256):
     return keras.Model([inputs, images], layers.Conv2D(1, 4)(layers.ZeroPadding2D()(x)))
 
 
-def pix2pix_step(filters=64, size=256):
+def pix2pix_step(filters=64, size=256, jit_compile=None):
     """(generator, train_step of (inputs, targets)): both gradients from one pass."""
     generator, discriminator = unet(filters, size), patchgan(filters, size)
     generator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
     discriminator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
     cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
 
-    @tf.function
+    @tf.function(jit_compile=jit_compile)
     def train_step(inputs, targets):
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             fakes = generator(inputs, training=True)

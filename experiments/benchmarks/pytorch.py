@@ -1,11 +1,29 @@
-"""The same networks and training steps in PyTorch, where it is installed."""
+"""The same networks and training steps in PyTorch, where it is installed: as it comes, or the way
+that its manual calls fast.
+
+``compiled``: the networks by ``torch.compile``, Adam's update in one kernel. ``bfloat16``: under
+autocast, channels last.
+"""
 
 import torch
+import torch._functorch.config
 from torch import nn
 from torch.nn import functional
 
 FILTERS, LATENTS, CODES = (16, 32, 64), 128, 512
 SIZE = 64  # of the autoencoders' images
+
+
+def as_tensorflow() -> None:
+    """On a GPU what TensorFlow has by itself: TF32, and cuDNN's algorithms chosen by trial."""
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.benchmark = True
+
+
+def _autocast(tensor, enabled):
+    return torch.autocast(tensor.device.type, torch.bfloat16, enabled=enabled)
 
 
 def _down(before, filters, normalize=True):
@@ -56,23 +74,35 @@ def patchgan(filters=64):
     )
 
 
-def pix2pix_step(filters=64, size=256):
+def pix2pix_step(filters=64, size=256, compiled=False, bfloat16=False):
     """(generator, train_step of (inputs, targets)): both gradients from one pass."""
     generator, discriminator = UNet(filters, size), patchgan(filters)
+    if bfloat16:
+        generator.to(memory_format=torch.channels_last)
+        discriminator.to(memory_format=torch.channels_last)
+    if compiled:
+        # the discriminator's graph of the fakes is gone through for either loss
+        torch._functorch.config.donated_buffer = False
+        generator.compile()
+        discriminator.compile()
     optimizers = [
-        torch.optim.Adam(network.parameters(), 2e-4, betas=(0.5, 0.999))
+        torch.optim.Adam(network.parameters(), 2e-4, betas=(0.5, 0.999), fused=compiled or None)
         for network in (generator, discriminator)
     ]
     cross_entropy = functional.binary_cross_entropy_with_logits
 
-    def train_step(inputs, targets):
+    def losses_of(inputs, targets):
         fakes = generator(inputs)
         fake_logits = discriminator(torch.cat([inputs, fakes], dim=1))
         real_logits = discriminator(torch.cat([inputs, targets], dim=1))
         ones, zeros = torch.ones_like(fake_logits), torch.zeros_like(fake_logits)
         discriminator_loss = cross_entropy(real_logits, ones) + cross_entropy(fake_logits, zeros)
         generator_loss = cross_entropy(fake_logits, ones)
-        generator_loss = generator_loss + 100.0 * functional.l1_loss(fakes, targets)
+        return generator_loss + 100.0 * functional.l1_loss(fakes, targets), discriminator_loss
+
+    def train_step(inputs, targets):
+        with _autocast(inputs, bfloat16):
+            generator_loss, discriminator_loss = losses_of(inputs, targets)
         for network, loss in ((generator, generator_loss), (discriminator, discriminator_loss)):
             parameters = list(network.parameters())
             gradients = torch.autograd.grad(loss, parameters, retain_graph=True)
@@ -176,13 +206,17 @@ class VQVAE(nn.Module):
         return self._decode(self._quantize(self.encoder(images))[1])
 
 
-def autoencoder_step(model):
+def autoencoder_step(model, compiled=False, bfloat16=False):
     """A train_step of a batch, a tuple."""
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    if bfloat16:
+        model.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=compiled or None)
+    loss_of = torch.compile(model.loss) if compiled else model.loss
 
     def train_step(*batch):
         optimizer.zero_grad()
-        loss = model.loss(*batch)
+        with _autocast(batch[0], bfloat16):
+            loss = loss_of(*batch)
         loss.backward()
         optimizer.step()
         return loss.detach()

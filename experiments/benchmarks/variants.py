@@ -9,7 +9,9 @@ SAVED, IN_FUNCTION = "tf_gen, SavedModel", "tf_gen, in a tf.function"
 SAVED_ALONE = "tf_gen, SavedModel, in another's program"
 TUNED = "plain Keras, our scripts' settings"  # oneDNN, held memory
 BASELINES = (PLAIN, TUNED)
-AS_THEY_COME = (PLAIN, TORCH, LIBRARY, SAVED_ALONE)  # without these settings
+# without these settings, but for one: all of a group lie on one card at once, so that every
+# TensorFlow is told to take its memory as it needs it (rounds.QUIET)
+AS_THEY_COME = (PLAIN, TORCH, LIBRARY, SAVED_ALONE)
 MODELS = ("pix2pix", "vae", "cvae", "vq_vae")
 TITLES = {"pix2pix": "pix2pix", "vae": "VAE", "cvae": "CVAE", "vq_vae": "VQ-VAE"}
 
@@ -26,12 +28,16 @@ class Variant:
     precision: str = "float32"
     replicas: int = 1  # logical processors' devices under a mirrored strategy
     filters: int = 64  # of pix2pix
+    # whether XLA or torch.compile compiles the step; None: as it comes, which means that ``fit``
+    # compiles an autoencoder on a GPU
+    compiled: bool | None = None
 
     @property
     def label(self) -> str:
         # all baselines update both networks from one pass, so that like is compared with like
         simultaneous = (self.task, self.model, self.maker) == ("training", "pix2pix", OWN)
         name = f"{self.maker}, simultaneous" if simultaneous else self.maker
+        name += {None: "", True: ", compiled", False: ", not compiled"}[self.compiled]
         return name + ("" if self.precision == "float32" else f", {self.precision}")
 
 
@@ -43,27 +49,47 @@ class Group:
     variants: tuple[Variant, ...]
 
 
-def training_groups(models, batches, precisions, torch: bool, filters: int) -> list[Group]:
-    """Training steps: pix2pix at 256 x 256 with batches of 1, 2 and 8, the others at 64 x 64."""
+def training_groups(models, batches, precisions, torch: bool, filters: int, gpu: bool):
+    """Groups of training steps: pix2pix at 256 x 256, the others at 64 x 64."""
     groups = []
     for model in models:
         for batch in batches["pix2pix" if model == "pix2pix" else "autoencoders"]:
-            size, name = (256, "pix2pix") if model == "pix2pix" else (64, model)
-            own = [(OWN, precision) for precision in precisions]
-            own += [(LIBRARY, "float32"), *[(ALTERNATING, "float32")] * (model == "pix2pix")]
+            size = 256 if model == "pix2pix" else 64
             # PyTorch refuses to normalise the 1 x 1 bottleneck over a batch of one
-            others = [TORCH] * (torch and (model, batch) != ("pix2pix", 1))
-            makers = [(maker, "float32") for maker in (*BASELINES, *others)] + own
-            groups.append(
-                Group(
-                    f"{TITLES[name]}, {size} x {size}, batch {batch}",
-                    tuple(
-                        Variant("training", model, maker, batch, size, precision, filters=filters)
-                        for maker, precision in makers
-                    ),
-                )
-            )
+            with_torch = torch and (model, batch) != ("pix2pix", 1)
+            variants = tuple(
+                Variant("training", model, maker, batch, size, precision,
+                        filters=filters, compiled=compiled)
+                for maker, precision, compiled in _ways(model == "pix2pix", gpu)
+                if precision in precisions and (with_torch or maker != TORCH)
+            )  # fmt: skip
+            groups.append(Group(f"{TITLES[model]}, {size} x {size}, batch {batch}", variants))
     return groups
+
+
+def _ways(pix2pix: bool, gpu: bool) -> list[tuple]:
+    """(Maker, precision, compiled) of the variants of a training step."""
+    if gpu:
+        return [
+            (PLAIN, "float32", None),
+            *[(PLAIN, "float32", True)] * pix2pix,  # for the others Keras does it by itself
+            (TORCH, "float32", None),
+            (TORCH, "float32", True),
+            (TORCH, "bfloat16", True),
+            (OWN, "float32", False),
+            (OWN, "float32", True),
+            (OWN, "bfloat16", True),
+            *[(ALTERNATING, "float32", True)] * pix2pix,
+        ]
+    return [
+        (PLAIN, "float32", None),
+        (TUNED, "float32", None),
+        (TORCH, "float32", None),
+        (OWN, "float32", None),
+        (OWN, "bfloat16", None),
+        (LIBRARY, "float32", None),
+        *[(ALTERNATING, "float32", None)] * pix2pix,
+    ]
 
 
 def inference_groups(models, batches, torch: bool, filters: int) -> list[Group]:
@@ -82,14 +108,15 @@ def inference_groups(models, batches, torch: bool, filters: int) -> list[Group]:
     ]
 
 
-def growth_group(filters: int) -> Group:
-    """pix2pix by batch size, by image size, and by replicas that share a batch."""
-    cases = [(1, 256, 1), (2, 256, 1), (4, 256, 1), (8, 256, 1), (2, 128, 1), (2, 512, 1),
-             (2, 256, 2)]  # fmt: skip
+def growth_group(batches, sizes, gpu: bool, filters: int) -> Group:
+    """pix2pix by batch size, by image size, and on a processor by replicas that share a batch."""
+    cases = [(batch, 256, 1) for batch in batches] + [(2, size, 1) for size in sizes]
+    cases += [] if gpu else [(2, 256, 2)]
     return Group(
         "pix2pix, by size",
         tuple(
-            Variant("training", "pix2pix", OWN, batch, size, replicas=replicas, filters=filters)
-            for batch, size, replicas in cases
+            Variant("training", "pix2pix", OWN, batch, size, replicas=replicas, filters=filters,
+                    compiled=True if gpu else None)
+            for batch, size, replicas in dict.fromkeys(cases)
         ),
-    )
+    )  # fmt: skip

@@ -4,6 +4,7 @@ TensorFlow or PyTorch is imported when a variant is built, since that decides wh
 whether with the settings of our scripts.
 """
 
+import math
 import tempfile
 
 import numpy as np
@@ -20,17 +21,17 @@ from experiments.benchmarks.variants import (
 
 
 def make(variant: Variant):
-    """(``run(count)``, which does the work so often and waits for it; a function that counts the
-    floating-point operations of one, or None)."""
+    """(``run(count)``, which does the work so often and waits for it; a function that gives what
+    bounds one: ``_facts`` of ours, nothing of the others)."""
     if variant.maker not in AS_THEY_COME:
         from experiments.launch.cli import hold_memory, load_tensorflow
 
         hold_memory()
         load_tensorflow()
     if variant.maker == TORCH:
-        return _torch(variant), None
+        return _torch(variant), dict
     if variant.task == "inference":
-        return _inference(variant), None
+        return _inference(variant), dict
     if variant.model == "pix2pix":
         return _plain_pix2pix(variant) if variant.maker in BASELINES else _own_pix2pix(variant)
     return _fitted(variant)
@@ -62,9 +63,9 @@ def _plain_pix2pix(variant):
 
     from experiments.benchmarks import plain_keras
 
-    _, step = plain_keras.pix2pix_step(variant.filters, variant.size)
+    _, step = plain_keras.pix2pix_step(variant.filters, variant.size, variant.compiled)
     batch = tuple(map(tf.constant, _arrays(variant)))
-    return _repeated(lambda: step(*batch), lambda losses: float(losses[0])), None
+    return _repeated(lambda: step(*batch), lambda losses: float(losses[0])), dict
 
 
 def _own_pix2pix(variant):
@@ -73,7 +74,7 @@ def _own_pix2pix(variant):
     strategy = _strategy(variant.replicas)
     with strategy.scope():
         model = _own_model(variant)
-        model.compile()
+        _compile(model, variant)
         model.build((None, variant.size, variant.size, 3))
         model.build_optimizers()
     batch = tuple(map(tf.constant, _arrays(variant)))
@@ -81,7 +82,7 @@ def _own_pix2pix(variant):
     shares = [tuple(part[i * share : (i + 1) * share] for part in batch)
               for i in range(variant.replicas)]  # fmt: skip
     if variant.replicas == 1:
-        step = tf.function(model.train_step)
+        step = tf.function(model.train_step, jit_compile=model.jit_compile or None)
         given, first = batch, lambda loss: loss
     else:
         step = tf.function(lambda batch: strategy.run(model.train_step, args=(batch,)))
@@ -90,7 +91,13 @@ def _own_pix2pix(variant):
         )
         first = lambda loss: strategy.experimental_local_results(loss)[0]  # noqa: E731
     run = _repeated(lambda: step(given), lambda logs: float(first(logs["generator_loss"])))
-    return run, lambda: _operations(model.train_step, batch)
+    return run, lambda: _facts(model, batch)
+
+
+def _compile(model, variant, **options):
+    model.compile(jit_compile="auto" if variant.compiled is None else variant.compiled, **options)
+    if variant.compiled and not model.jit_compile:  # of which Keras but warns
+        raise RuntimeError("Keras does not let XLA compile this model's step")
 
 
 def _strategy(replicas):
@@ -139,7 +146,8 @@ def _fitted(variant):
 
     own = variant.maker not in BASELINES
     model = _own_model(variant) if own else _plain_model(variant)
-    model.compile((FusedAdam if own else keras.optimizers.Adam)(1e-3))
+    optimizer = (FusedAdam if own else keras.optimizers.Adam)(1e-3)
+    _compile(model, variant, optimizer=optimizer)
     batch = _arrays(variant)
     batch = batch if len(batch) > 1 else batch[0]
     # else the end of each fit waits, for as long as it took at worst: not what is measured
@@ -148,7 +156,13 @@ def _fitted(variant):
     def run(count):
         model.fit(dataset, steps_per_epoch=count, shuffle=False, verbose=0)
 
-    return run, (lambda: _operations(model.train_step, batch)) if own else None
+    return run, (lambda: _facts(model, batch)) if own else dict
+
+
+def _facts(model, batch) -> dict:
+    """Of a step: its floating-point operations, and the weights that it trains."""
+    weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    return {"operations": _operations(model.train_step, batch), "weights": weights}
 
 
 def executed(train_step, batch) -> set:
@@ -230,16 +244,17 @@ def _torch(variant):
 
     from experiments.benchmarks import pytorch
 
-    torch.set_default_device("cuda" if torch.cuda.is_available() else "cpu")
-    arrays = [torch.from_numpy(np.moveaxis(array, -1, 1).copy() if array.ndim == 4 else
-                               array.astype(np.int64)) for array in _arrays(variant)]  # fmt: skip
-    arrays = [array.to(torch.get_default_device()) for array in arrays]
-    if variant.model == "pix2pix":
-        model, step = pytorch.pix2pix_step(variant.filters, variant.size)
-    else:
-        models = {"vae": pytorch.VAE, "cvae": lambda: pytorch.VAE(2), "vq_vae": pytorch.VQVAE}
-        model = models[variant.model]()
-        step = pytorch.autoencoder_step(model)
+    pytorch.as_tensorflow()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    manner = {"compiled": bool(variant.compiled), "bfloat16": variant.precision == "bfloat16"}
+    with device:  # for the networks alone: as a default it would slow each call
+        if variant.model == "pix2pix":
+            model, step = pytorch.pix2pix_step(variant.filters, variant.size, **manner)
+        else:
+            models = {"vae": pytorch.VAE, "cvae": lambda: pytorch.VAE(2), "vq_vae": pytorch.VQVAE}
+            model = models[variant.model]()
+            step = pytorch.autoencoder_step(model, **manner)
+    arrays = [_channels_first(array, device, manner["bfloat16"]) for array in _arrays(variant)]
     if variant.task == "training":
         model.train()
         return _repeated(lambda: step(*arrays), float)
@@ -250,3 +265,12 @@ def _torch(variant):
             return model(arrays[0])
 
     return _repeated(infer, lambda outputs: float(outputs[0, 0, 0, 0]))
+
+
+def _channels_first(array, device, channels_last_in_memory):
+    import torch
+
+    if array.ndim != 4:
+        return torch.from_numpy(array.astype(np.int64)).to(device)
+    kept = torch.channels_last if channels_last_in_memory else torch.contiguous_format
+    return torch.from_numpy(np.moveaxis(array, -1, 1)).to(device).contiguous(memory_format=kept)

@@ -1,22 +1,19 @@
 """One variant in a process of its own; says how long its work takes when it is asked.
 
-Lines of JSON, to standard output: ``{"operations": ...}`` when it is built and traced, then for
-each line read, a number of seconds, how long one of its works took on average over about so
-many seconds; ``profile`` is answered with where the time goes, ``peak`` with that of memory.
+It is built at once, and answers lines with lines of JSON, to standard output: ``built`` with the
+seconds from the start of the process to the end of the first work, and what bounds a work; a number
+of seconds with how long a work took on average over about so many; ``profile`` with where the time
+goes, ``peak`` with that of memory. ``{"error": ...}``, and it ends, if it cannot.
 """
 
-import collections
-import glob
 import json
 import os
 import sys
-import tempfile
 import time
+import traceback
 from pathlib import Path
 
-from experiments.benchmarks.variants import Variant
-
-PROFILED = 3  # works
+from experiments.benchmarks.variants import TORCH, Variant
 
 
 def main() -> None:
@@ -28,23 +25,47 @@ def main() -> None:
         print(json.dumps(value), file=answers, flush=True)
 
     what = json.loads(sys.argv[1])
-    if "product" in what:
-        say(product_rate(what["product"]))
-        return
+    try:
+        if "rates" in what:
+            say(rates(what["rates"]))
+        else:
+            _serve(what.pop("began"), Variant(**what), say)
+    except Exception as error:  # memory, a compiler: of one variant, and others go on
+        traceback.print_exc()
+        say({"error": _in_a_line(error)})
+        sys.exit(1)
+
+
+def _serve(began: float, variant: Variant, say) -> None:
+    from experiments.benchmarks.profiles import profile
     from experiments.benchmarks.work import make
 
-    run, count_operations = make(Variant(**what))
-    run(2)  # traces, and brings memory to its size
-    say({"operations": count_operations() if count_operations else None})
-    one = _seconds(run, 2)
-    for line in sys.stdin:
-        if line.strip() == "profile":
+    run, facts = make(variant)
+    run(1)
+    built = {"first_step_seconds": time.time() - began, **facts()}
+    one = _seconds(run, 2)  # brings memory to its size
+    forget_peak(variant.maker)
+    for line in map(str.strip, sys.stdin):
+        if line == "built":
+            say(built)
+        elif line == "profile":
             say(profile(run))
-        elif line.strip() == "peak":
-            say(peak_bytes())
+        elif line == "peak":
+            say(peak_bytes(variant.maker))
         else:
-            one = _seconds(run, max(2, round(float(line) / one)))
+            one = _turn(run, float(line), one)
             say(one)
+
+
+def _turn(run, seconds: float, one: float) -> float:
+    """Seconds of a work in a turn of about so many: begun again if a work proves much shorter than
+    thought, since what a call of ``run`` takes beside the works (``fit``) would count for too much.
+    """
+    while True:
+        count = max(2, round(seconds / one))
+        one = _seconds(run, count)
+        if count == 2 or count * one > seconds / 2:
+            return one
 
 
 def _seconds(run, count: int) -> float:
@@ -53,7 +74,42 @@ def _seconds(run, count: int) -> float:
     return (time.perf_counter() - began) / count
 
 
-def peak_bytes() -> int | None:
+def _in_a_line(error: Exception, most: int = 400) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+
+
+# Memory --------------------------------------------------------------------------------------
+
+
+def peak_bytes(maker: str) -> int | None:
+    """Of the GPU's memory where this process works on one, else of its own."""
+    if maker == TORCH:
+        import torch
+
+        return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else process_peak()
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        return process_peak()
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+
+
+def forget_peak(maker: str) -> None:
+    """Of a GPU: building a step tries algorithms, in memory that no later step takes."""
+    if maker == TORCH:
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        return
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.reset_memory_stats("GPU:0")
+
+
+def process_peak() -> int | None:
     """Of this process so far, where the system tells (Linux); getrusage would give the
     parent's."""
     status = Path("/proc/self/status")
@@ -63,40 +119,61 @@ def peak_bytes() -> int | None:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def product_rate(precision: str, side: int = 4096, times: int = 10) -> float:
-    """Floating-point operations a second of a matrix product on all threads, best of ten."""
-    from experiments.launch.cli import load_tensorflow
+# What the machine can do ---------------------------------------------------------------------
 
+
+def rates(precisions) -> dict[str, float]:
+    """{precision: floating-point operations a second of a matrix product (of float32 in TF32 where
+    a GPU has it), "memory": bytes a second that are read or written}, each the best of many."""
+    from experiments.launch.cli import hold_memory, load_tensorflow
+
+    hold_memory()
     load_tensorflow()
     import tensorflow as tf
 
-    a, b = (tf.cast(tf.random.stateless_normal([side, side], [0, i]), precision) for i in (1, 2))
-    product = tf.function(lambda: tf.reduce_sum(tf.cast(a @ b, tf.float32)))
-    float(product())
-    best = min(_seconds(lambda count: float(product()), 1) for _ in range(times))
-    return 2 * side**3 / best
+    gpu = bool(tf.config.list_physical_devices("GPU"))
+    # on a GPU many before the host waits once
+    side, chained, size = (8192, 20, 2**30) if gpu else (4096, 1, 2**28)
+    found = {precision: product_rate(precision, side, chained) for precision in precisions}
+    return {**found, "memory": memory_rate(size, 20 if gpu else 4)}
 
 
-def profile(run) -> dict[str, float]:
-    """{kind of operation: seconds of one work}, the longest first; threads overlap, so that the
-    sum may be more than the time that passes."""
+def product_rate(precision: str, side: int, chained: int) -> float:
+    """Operations a second of products on the GPU or on all threads."""
     import tensorflow as tf
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    with tempfile.TemporaryDirectory() as folder:
-        with tf.profiler.experimental.Profile(folder):
-            run(PROFILED)
-        (path,) = glob.glob(f"{folder}/**/*.xplane.pb", recursive=True)
-        space = xplane_pb2.XSpace.FromString(Path(path).read_bytes())
-    seconds = collections.Counter()
-    for plane in space.planes:
-        for line in plane.lines:
-            for event in line.events:
-                # "name of the node:Kind"
-                node, colon, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
-                if colon and kind.isidentifier() and not node.endswith(":"):
-                    seconds[kind] += event.duration_ps / 1e12 / PROFILED
-    return dict(seconds.most_common())
+    a, b = (tf.random.stateless_normal([side, side], [0, i]) for i in (1, 2))
+    a, b = tf.cast(a, precision), tf.cast(b * side**-0.5, precision)
+
+    @tf.function
+    def products(x):
+        for _ in range(chained):
+            x = x @ b
+        return tf.reduce_sum(tf.cast(x, tf.float32))
+
+    return 2 * side**3 * chained / _best(lambda: float(products(a)))
+
+
+def memory_rate(size: int, chained: int) -> float:
+    """Bytes a second, read and written, of passes over so many bytes."""
+    import tensorflow as tf
+
+    @tf.function
+    def passes(x, factor):
+        for _ in range(chained):
+            x = x * factor
+        return x[0]
+
+    given = tf.ones([size // 4]), tf.constant(1.0)
+    return 2 * size * chained / _best(lambda: float(passes(*given)))
+
+
+def _best(work, seconds: float = 2.0) -> float:
+    work()  # traces
+    ends, found = time.perf_counter() + seconds, []
+    while len(found) < 3 or time.perf_counter() < ends:
+        found.append(_seconds(lambda count: work(), 1))
+    return min(found)
 
 
 if __name__ == "__main__":

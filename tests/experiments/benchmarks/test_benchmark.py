@@ -1,11 +1,24 @@
 """The benchmark, small: its tables, its record and its charts."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from experiments.benchmark import NAME, Config, run
+from experiments.benchmarks import variants
+from experiments.benchmarks.variants import OWN, PLAIN
 from experiments.launch import cli
+
+ROOT = Path(__file__).parents[3]
+BARE = """import sys
+for name in ("matplotlib", "markdown", "tensorflow_datasets", "tensorboard", "skimage", "scipy"):
+    sys.modules[name] = None
+"""
 
 
 def measured(tmp_path, **options):
@@ -26,23 +39,54 @@ def test_the_pipelines_benchmark_measures_every_variant_in_every_round(tmp_path,
     assert all(name in table for name in (*rates, *seconds))
 
 
-def test_training_is_measured_beside_plain_keras_and_the_bound(tmp_path, capsys):
-    options = {"models": ("vae",), "autoencoder_batches": (4,)}
-    found = measured(tmp_path, what=("training",), **options)
+@pytest.fixture
+def bare_processes(tmp_path, monkeypatch):
+    """New processes find no package that a GPU machine may well lack."""
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "sitecustomize.py").write_text(BARE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "bare"), str(ROOT)]))
+
+
+def test_the_command_starts_where_nothing_but_its_own_needs_is_installed(bare_processes):
+    code = "import experiments.benchmark, experiments.benchmarks.measures as m; m.report.charts()"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "no chart: matplotlib is not installed\n"
+
+
+def test_training_is_measured_beside_plain_keras_and_the_bounds(
+    tmp_path, monkeypatch, capsys, bare_processes
+):
+    ways = [(PLAIN, "float32", None), (OWN, "float32", None)]
+    monkeypatch.setattr(variants, "_ways", lambda pix2pix, gpu: ways)
+    options = {"models": ("vae",), "autoencoder_batches": (4,), "build_at_once": 2}
+    found = measured(tmp_path / "out", what=("training",), **options)
     (group,) = found["training"]
-    rows = {row["label"]: row for row in group["variants"]}
-    settings = "plain Keras, our scripts' settings"
-    assert {"plain Keras", settings, "tf_gen", "tf_gen, the library alone"} <= rows.keys()
-    assert rows["plain Keras"]["median_speedup"] == 1.0
-    own, rate = rows["tf_gen"], found["matrix_product_flops"]["float32"]
-    assert own["bound_seconds"] == own["operations"] / rate < own["median_seconds"]
+    plain, own = group["variants"]
+    assert plain["median_speedup"] == 1.0
+    assert own["bound_seconds"] == own["operations"] / found["rates"]["float32"]
+    assert own["memory_seconds"] == 28 * own["weights"] / found["rates"]["memory"]
+    assert own["bound_seconds"] < own["median_seconds"] > own["memory_seconds"]
     assert len(own["seconds"]) == 2 and 2**28 < own["peak_bytes"] < 2**32
+    assert 1 < own["first_step_seconds"] < 600
     kinds = " ".join(own["profile"])
     assert "Conv2D" in kinds and "MatMul" in kinds and "ResourceApplyAdam" in kinds
     printed = capsys.readouterr().out
     assert "### VAE, 64 x 64, batch 4" in printed and "| ResourceApplyAdam |" in printed
-    assert (tmp_path / "training.png").stat().st_size > 5000
-    assert "### VAE, 64 x 64, batch 4" in (tmp_path / "benchmark.md").read_text()
+    assert (tmp_path / "out" / "training.png").stat().st_size > 5000
+    assert "### VAE, 64 x 64, batch 4" in (tmp_path / "out" / "benchmark.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_variants_of_a_gpu_are_measured_on_a_processor_too(tmp_path, monkeypatch):
+    cpus = tf.config.list_physical_devices("CPU")
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None: cpus)
+    options = {"models": ("pix2pix",), "pix2pix_batches": (2,), "build_at_once": 2}
+    sizes = {"growth_batches": (2,), "growth_sizes": (64, 128)}
+    found = measured(tmp_path, what=("training", "growth"), **options, **sizes)
+    rows = {row["label"]: row for row in found["training"][0]["variants"]}
+    for label in ("plain Keras, compiled", "tf_gen, simultaneous, compiled, bfloat16"):
+        assert rows[label]["not_measured"] is None and rows[label]["median_speedup"] > 0
+    assert [row["not_measured"] for row in found["growth"]["variants"]] == [None] * 3
 
 
 @pytest.mark.slow
@@ -69,6 +113,7 @@ def test_inference_growth_and_all_models_are_measured(tmp_path):
         ({"rounds": 0}, "--rounds 0: must be at least 1"),
         ({"pix2pix_batches": (2, 0)}, "--pix2pix-batches 0: must be at least 1"),
         ({"seconds": -1.0}, "--seconds -1.0: must be at least 0"),
+        ({"growth_sizes": (0,)}, "--growth-sizes 0: must be at least 1"),
         ({"what": ()}, "--what: names nothing"),
         ({"what": ("inference",), "models": ("cvae",)}, "give --models vae"),
     ],
@@ -83,3 +128,11 @@ def test_figures_that_are_there_are_not_overwritten(tmp_path, capsys):
     assert cli.guarded(NAME, run, Config(output=tmp_path)) == 2
     assert "holds a benchmark already" in capsys.readouterr().err
     assert (tmp_path / "benchmark.json").read_text() == "{}"
+
+
+def test_a_gpu_has_sizes_of_its_own_and_a_choice_stands_everywhere():
+    config = Config(autoencoder_batches=(7,))
+    assert config.on(gpu=False).pix2pix_batches == (1, 2, 8)
+    assert config.on(gpu=True).pix2pix_batches == (2, 8, 32)
+    assert config.on(gpu=True).build_at_once == 5 and config.on(gpu=False).build_at_once == 1
+    assert config.on(gpu=True).autoencoder_batches == (7,)

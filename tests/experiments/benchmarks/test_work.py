@@ -51,6 +51,20 @@ def test_the_networks_in_pytorch_have_the_weights_of_ours():
         assert total(torch_model) == count(own.trainable_weights)
 
 
+def test_the_fast_manner_of_pytorch_minimises_the_same_losses():
+    torch = pytest.importorskip("torch", reason="PyTorch is no requirement")
+    from experiments.benchmarks import pytorch
+
+    batch = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    found = {}
+    for bfloat16 in (False, True):
+        torch.manual_seed(0)
+        step = pytorch.autoencoder_step(pytorch.VQVAE(), bfloat16=bfloat16)
+        pair = pytorch.pix2pix_step(4, 64, bfloat16=bfloat16)[1]
+        found[bfloat16] = [float(step(batch)), float(pair(batch, batch.flip(0)))]
+    assert found[True] == pytest.approx(found[False], rel=0.05) and found[True] != found[False]
+
+
 def test_operations_are_those_of_convolutions_and_products_and_their_gradients():
     kernel, matrix = tf.Variable(tf.ones([3, 3, 2, 4])), tf.Variable(tf.ones([8 * 8 * 4, 5]))
 
