@@ -39,8 +39,9 @@ def test_compiled_and_as_it_comes_it_learns_the_same_and_undoes_a_step_that_is_n
             np.testing.assert_array_equal(a, b)
         weights.append([v.numpy() for v in model.trainable_variables])
     for plain, found in zip(*logs, strict=True):
-        for key in plain:  # products are made of numbers of 10 bits (TF32)
-            np.testing.assert_allclose(found[key], plain[key], rtol=1e-2, atol=1e-3, err_msg=key)
+        for key in plain:  # products are of numbers of 10 bits (TF32): codes that are near flip
+            close = 0.1 if key == "perplexity" else 0.01
+            np.testing.assert_allclose(found[key], plain[key], close, atol=1e-3, err_msg=key)
     for a, b in zip(*weights, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-3)
 
