@@ -20,6 +20,7 @@ import pytest
 import tensorflow as tf
 import tyro
 
+from experiments.page.runs import RUNS, Run
 from tf_gen import VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.export import export_pix2pix, export_vae, export_vq_vae
 from tf_gen.training.run_dir import save_model
@@ -43,19 +44,86 @@ def tracked():
     return {ROOT / name for name in done.stdout.splitlines()}
 
 
+def words(*pages):
+    return sum(len(page.read_text().split()) for page in pages)  # as `wc -w` counts
+
+
+def test_readme_is_a_page_of_at_most_900_words_and_stays_one():
+    assert 500 < words(ROOT / "README.md") <= 900
+
+
+def test_all_pages_together_have_at_most_9000_words_and_stay_so():
+    """But the generated one, and the decisions, which grow."""
+    grow = {"README.md", "reproduction.md", "decisions.md"}
+    assert 3000 < words(*(page for page in PAGES if page.name not in grow)) <= 9000
+
+
+def headings(page):
+    """As GitHub makes anchors of them."""
+    found = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_what_a_page_links_to_is_in_the_tree(page, tracked):
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
-    local = [(page.parent / link).resolve() for link in links if "://" not in link]
+    text = page.read_text()
+    links = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src="([^"]+)"', text)
     folders = {parent for path in tracked for parent in path.parents}
-    missing = [str(path) for path in local if path not in tracked and path not in folders]
+    missing = []
+    for link in (link for link in links if "://" not in link):
+        name, _, anchor = link.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        if path not in tracked | folders or anchor and anchor not in headings(path):
+            missing.append(link)
     assert not missing
+
+
+RESULTS = {"MSE": ("val_mse", "val_mse_mean_image"), "L1": ("val_l1", "val_l1_mean_colour"),
+           "SSIM": ("val_ssim", "val_ssim_mean_colour")}  # fmt: skip
+
+
+def test_readmes_results_are_those_of_the_records():
+    text = (ROOT / "README.md").read_text()
+    rows = re.findall(r"\]\(docs/runs/(\w+)\) \| ([\d,]+) .*? \| (\d+) \| (.*) \|", text)
+    assert {name for name, *_ in rows} == set(RUNS)
+    for name, examples, epochs, measured in rows:
+        run = Run(name, ROOT / "docs" / "runs" / name)
+        assert f"{run.metrics['train_examples']:,}" == examples and run.done == epochs
+        figures = re.findall(r"(\w+) (0\.\d+) \((0\.\d+)\)", measured)
+        assert len(figures) == (2 if "aerial" in name else 1)
+        for measure, *told in figures:
+            for key, value in zip(RESULTS[measure], told, strict=True):
+                assert f"{run.figure(key):.{len(value) - 2}f}" == value, (name, key)
+
+
+def tables(page):
+    """(cells of the head, rows of cells) of each table."""
+    for block in re.findall(r"(?:^\|.*\n)+", page.read_text(), re.MULTILINE):
+        head, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]]
+                          for line in block.splitlines()]  # fmt: skip
+        yield head, rows
+
+
+def test_each_figure_of_speed_is_that_of_the_record_that_its_row_links_to():
+    page, seen = ROOT / "docs" / "performance.md", 0
+    for head, rows in tables(page):
+        if head[-1] != "record":
+            continue
+        for title, *cells, link in rows:
+            record = page.parent / re.search(r"\((.*)\)", link)[1]
+            found = next(
+                dict(zip(there, row, strict=True))
+                for there, lines in tables(record) for row in lines if row[0] == title
+            )  # fmt: skip
+            assert [found.get(name, "") for name in head[1:-1]] == cells, title
+            seen += 1
+    assert seen >= 10
 
 
 def commands(page):
     """(NAME, options) of each `python -m experiments.NAME ...` of a page."""
     text = page.read_text()
-    found = re.findall(r"python -m experiments\.(\w+)([^`\n|&]*)", text)
+    found = re.findall(r"python -m experiments\.(\w+)([^`\n|&#]*)", text)
     return {(name, options.strip()) for name, options in found if "--help" not in options}
 
 
@@ -73,13 +141,14 @@ def test_a_command_that_a_page_shows_is_understood(name, options):
 def models(tmp_path_factory):
     """Small models where docs/use-a-model.md and README look for them."""
     folder = tmp_path_factory.mktemp("models")
-    generator = UNetGenerator(filters=4, depth=5)
+    generator = UNetGenerator(filters=4, depth=3)
     generator.build((None, SIZE, SIZE, 3))
-    for run in ("maps", "my-run"):
-        export_pix2pix(generator, folder / "runs" / run / "saved_model", SIZE)
+    export_pix2pix(generator, folder / "runs" / "maps" / "saved_model", SIZE)
     vae = VAE(image_size=16, latent_dim=3, filters=(4, 4, 8))
     export_vae(vae, folder / "runs" / "vae" / "saved_model")
-    save_model(vae, folder / "runs" / "vae" / "model.keras")
+    for run in ("vae", "faces"):
+        (folder / "runs" / run).mkdir(exist_ok=True)
+        save_model(vae, folder / "runs" / run / "model.keras")
     vq_vae = VQVAE(codes=8, filters=(4, 4, 8))
     vq_vae(np.zeros((1, 16, 16, 3), np.float32))
     export_vq_vae(vq_vae, folder / "runs" / "vq_vae" / "saved_model")
@@ -122,11 +191,21 @@ def predictions(model, request):
 @pytest.fixture(scope="module")
 def used(models, serving):
     """The names that the lines of docs/use-a-model.md leave, all run in their order."""
-    before, names = Path.cwd(), {}
+    rng = np.random.default_rng(0)
+    pairs = tf.data.Dataset.from_tensors(rng.uniform(-1, 1, (2, 2, SIZE, SIZE, 3)).astype("f"))
+    before, names = Path.cwd(), {"batches": pairs.map(lambda pair: (pair[0], pair[1]))}
+    small = {
+        ":8501/": f":{serving}/",
+        "tf_gen.Pix2Pix()": "SMALL",
+        "fit(batches)": "fit(batches, shuffle=False, verbose=0)",
+    }
+    names["SMALL"] = Pix2Pix(UNetGenerator(filters=2, depth=3), PatchDiscriminator(filters=2))
     os.chdir(models)
     try:
         for block in blocks(ROOT / "docs" / "use-a-model.md", "python"):
-            exec(block.replace(":8501/", f":{serving}/"), names)
+            for there, here in small.items():
+                block = block.replace(there, here)
+            exec(block, names)
     finally:
         os.chdir(before)
     return names
@@ -197,46 +276,74 @@ def test_the_lines_of_saved_model_cli_run(models):
     np.testing.assert_allclose(np.load(models / "out" / "images.npy"), expected, atol=1e-5)
 
 
+def test_a_pix2pix_of_ones_own_code_is_trained_and_measures_its_statistics(used):
+    assert int(used["pix2pix"].optimizer.iterations) == 1
+    moving = used["pix2pix"].generator.down_blocks[1].norm.moving_mean
+    assert float(tf.reduce_max(tf.abs(moving))) > 0 and keras.config.floatx() == "float32"
+
+
 def test_the_python_lines_of_readme_run(models, monkeypatch):
     monkeypatch.chdir(models)
-    loads, fits, translates = blocks(ROOT / "README.md", "python")
-    names = {}
-    exec(loads.replace("256", str(SIZE)), names)
-    assert names["outputs"].shape == (1, SIZE, SIZE, 3)
-    rng = np.random.default_rng(0)
-    names = {"images": rng.uniform(0, 1, (64, 64, 64, 3)).astype(np.float32)}
-    exec(fits.replace("epochs=10", "epochs=1, verbose=0"), names)
-    assert names["codes"].shape == (64, 16, 16)
-    small = Pix2Pix(UNetGenerator(filters=2, depth=5), PatchDiscriminator(filters=2))
-    dataset = tf.data.Dataset.from_tensors(rng.uniform(-1, 1, (2, 2, SIZE, SIZE, 3)).astype("f"))
-    names = {"tf_gen": type("small", (), {"Pix2Pix": lambda: small}),
-             "dataset": dataset.map(lambda pair: (pair[0], pair[1]))}  # fmt: skip
-    exec(translates.replace("dataset)", "dataset, shuffle=False, verbose=0)"), names)
-    assert int(names["model"].optimizer.iterations) == 1 and keras.config.floatx() == "float32"
+    (block,) = blocks(ROOT / "README.md", "python")
+    names = {"images": np.random.default_rng(0).uniform(0, 1, (8, 64, 64, 3)).astype(np.float32)}
+    exec(block.replace("epochs=10", "epochs=1, verbose=0"), names)
+    assert names["faces"].shape == names["again"].shape == (16, 64, 64, 3)
+    assert Path("faces.keras").exists() and names["trained"].sample(2).shape == (2, 16, 16, 3)
+
+
+def test_the_published_sets_have_the_names_and_sizes_that_the_page_on_data_tells(monkeypatch):
+    import tensorflow_datasets as tfds
+
+    asked = []
+    monkeypatch.setattr(tfds, "load", lambda name, split: asked.append((name, split)))
+    (block,) = blocks(ROOT / "docs" / "data.md", "python")
+    exec(block, {})
+    assert asked == [("pix2pix_maps", "train")]
+    text = (ROOT / "docs" / "data.md").read_text()
+    for name in ("pix2pix_maps", "cartoonset10k", "anime_faces"):
+        assert name in tfds.list_builders() and f"| `{name}` |" in text
+
+
+def test_every_page_with_lines_of_python_is_among_those_that_are_run():
+    with_code = {page.name for page in PAGES if blocks(page, "python")}
+    assert with_code == {"README.md", "data.md", "use-a-model.md"}
 
 
 @pytest.mark.slow
 def test_the_training_line_of_readme_runs(tmp_path):
-    """What follows the installation, for two steps."""
+    """What follows the installation, for two steps; the run is where README looks for it."""
     text = (ROOT / "README.md").read_text()
-    line = r"^python3 -m venv .* && (python -m experiments.pix2pix_maps.*)$"
-    words = shlex.split(re.search(line, text, re.MULTILINE)[1])
+    line = r"^python3 -m venv .* && (python -m experiments.vae_anime --run-dir runs/faces)$"
+    given = shlex.split(re.search(line, text, re.MULTILINE)[1])
+    assert "`runs/faces/README.md`" in text
     done = subprocess.run(
-        [sys.executable, *words[1:], "--max-steps", "2", "--run-dir", tmp_path / "run"],
+        [sys.executable, *given[1:-1], tmp_path / "faces", "--max-steps", "2"],
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["steps"] == 2
+    assert json.loads((tmp_path / "faces" / "metrics.json").read_text())["steps"] == 2
+    assert "![generated]" in (tmp_path / "faces" / "README.md").read_text()
 
 
-def test_the_notebooks_cells_run_and_its_outputs_are_saved(monkeypatch, capsys):
+LESS = {"draw_pairs(count=64": "draw_pairs(count=16", "range(0, 64, 16)": "[0]",
+        "draw_faces(count=256": "draw_faces(count=64", "epochs=12": "epochs=1",
+        "last_step=160": "last_step=2"}  # fmt: skip
+
+
+@pytest.mark.parametrize("less", [LESS, pytest.param({}, marks=pytest.mark.slow, id="whole")])
+def test_the_notebooks_cells_run_and_its_outputs_are_saved(less, monkeypatch, capsys):
     """Shapes and truths that it prints are printed again; pictures are drawn, not compared."""
     notebook = json.loads((ROOT / "docs" / "tour.ipynb").read_text())
     monkeypatch.setattr(plt, "show", lambda: plt.close())
+    text = "".join("".join(cell["source"]) for cell in notebook["cells"])
+    assert all(text.count(there) == 1 for there in less)
     names, printed = {}, []
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), names)
+            source = "".join(cell["source"])
+            for there, here in less.items():
+                source = source.replace(there, here)
+            exec(source, names)
             saved = "".join(
                 "".join(output["text"]) for output in cell["outputs"] if "text" in output
             )

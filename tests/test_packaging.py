@@ -1,5 +1,6 @@
 """What is installed: the library, without what the commands need."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,11 @@ def test_the_wheel_holds_the_library_alone_with_what_its_builders_read(wheel):
         assert str(path.relative_to(ROOT)) in names
     for name in ("README.md", "CITATIONS.bib", "TAGS.txt"):
         assert f"tf_gen/data/published/builders/pix2pix_maps/{name}" in names
+
+
+def test_its_version_is_the_newest_that_the_changelog_has(wheel):
+    newest = re.search(r"^## \[(.*)\]$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1]
+    assert Path(wheel.filename).name.startswith(f"tf_gen-{newest}-")
 
 
 def test_what_the_commands_need_is_an_extra(wheel):

@@ -4,7 +4,7 @@ from tf_gen import data, export, layers, losses, metrics
 from tf_gen.loading import load
 from tf_gen.models import CVAE, VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "CVAE",

@@ -1,5 +1,7 @@
 """Part 2 of the report: pix2pix on maps."""
 
+import functools
+
 from experiments.launch.markdown import table
 from experiments.page.summary import (
     about_data,
@@ -30,6 +32,7 @@ CREDIT = (
 )
 
 
+@functools.cache  # the report's networks have 57 million weights
 def network_tables() -> dict[str, list]:
     """The report's three tables of R2: rows of (name, the report's cells, ours), ours read off the
     networks as the package builds them."""
@@ -140,11 +143,13 @@ def _direction(run, picture):
     lines += table(["epoch", *(n.upper().replace("_", "-") for n in _MEASURES)], _by_epoch(run))
     if " of " in run.done:
         lines += ["Later epochs are missing: the same command goes on with the run.", ""]
-    for row in run.epochs:
-        caption = f"Epoch {_epoch(run, row)}: 5 validation images as input, output and ground truth"
-        lines += picture(run, f"validation_epoch_{row['epoch']:g}", caption)
-    caption = "The validation images of the last epoch: input, output, ground truth"
-    return lines + picture(run, "validation_last_epoch", caption)
+    if len(run.epochs) > 1:
+        first = f"validation_epoch_{run.epochs[0]['epoch']:g}"
+        caption = "The first epoch: 5 validation images as input, output and ground truth"
+        lines += picture(run, first, caption, wide=True)
+    caption = "The last epoch: 5 validation images as input, output and ground truth"
+    lines += picture(run, "validation_last_epoch", caption)
+    return [*lines, "Each epoch's are in the run's own `figures/`.", ""]
 
 
 def _by_epoch(run):

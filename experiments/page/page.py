@@ -34,10 +34,10 @@ def write_page(runs: dict, path: Path, note: str = "") -> None:
 def page_lines(runs: dict, folder: Path, note: str = "") -> list[str]:
     """The page in Markdown; links to pictures are relative to ``folder``."""
 
-    def picture(run, stem, caption):
+    def picture(run, stem, caption, wide=False):
         found = run.picture(stem)
         link = Path(os.path.relpath(found, folder)).as_posix() if found else None
-        return _picture(run, stem, caption, link)
+        return _picture(run, stem, caption, link, wide)
 
     return [
         "# The report, reproduced",
@@ -60,10 +60,13 @@ def page_lines(runs: dict, folder: Path, note: str = "") -> list[str]:
     ]
 
 
-def _picture(run, stem, caption, link):
-    """Lines for a picture of a run, or for why there is none."""
+def _picture(run, stem, caption, link, wide):
+    """Lines for a picture of a run, as wide as the page if asked, or for why there is none."""
     if link:
-        return [f"![{caption}]({link})", "", f"*{caption}*", ""]
+        shown = (
+            f'<img src="{link}" alt="{caption}" width="100%">' if wide else f"![{caption}]({link})"
+        )
+        return [shown, "", f"*{caption}*", ""]
     if run.finished and leaves_out(run, stem):
         return [
             f"*{caption}: left out. It would show original anime faces, whose rights are unclear; "
