@@ -9,8 +9,10 @@ import inspect
 import os
 import platform
 import re
+import shutil
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import tyro
@@ -122,6 +124,7 @@ def load_tensorflow() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # else a process takes all memory of a GPU, and the next one fails
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    keep_compiled_programs()
     sys.stderr.flush()
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -133,3 +136,34 @@ def load_tensorflow() -> None:
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(nowhere)
+
+
+def keep_compiled_programs(driver=Path("/proc/driver/nvidia")) -> None:
+    """Where there is an NVIDIA GPU, let XLA keep what it has compiled, for the next start: that is
+    then a matter of seconds (docs/performance.md).
+
+    In ``~/.cache/tf_gen/xla``, apart for each GPU and version of TensorFlow, which could not use
+    another's. One's own ``TF_XLA_FLAGS`` stand.
+    """
+    cards = sorted(driver.glob("gpus/*/information"))
+    if not cards or "TF_XLA_FLAGS" in os.environ:
+        return
+    model = re.search(r"Model:\s*(.*)", cards[0].read_text())
+    name = re.sub(r"\W+", "-", f"{model[1] if model else ''} {version('tensorflow')}".strip())
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    folder = caches / "tf_gen" / "xla" / name
+    if _holds_programs(folder):
+        os.environ["TF_XLA_FLAGS"] = (
+            f"--tf_xla_persistent_cache_directory={folder} "
+            "--tf_xla_persistent_cache_prefix=tf_gen --tf_xla_persistent_cache_device_types=GPU"
+        )
+
+
+def _holds_programs(folder: Path) -> bool:
+    """Whether XLA can write there: where it cannot, it lets the step fail."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        room = shutil.disk_usage(folder).free > 2**28  # a program has some 6 MB
+    except OSError:
+        return False
+    return room and os.access(folder, os.W_OK) and not re.search(r"\s", str(folder))

@@ -210,7 +210,7 @@ def test_in_bfloat16_what_is_kept_and_what_comes_out_is_float32(name):
     model = made(name, dtype="mixed_bfloat16")
     outputs = model(CASES[name].inputs(images()))
     assert outputs.dtype == "float32" and np.isfinite(outputs).all()
-    kept = [v for v in model.variables if "seed" not in v.path and v.dtype != "int32"]
+    kept = [v for v in model.variables if "seed" not in v.path and v.dtype != "int64"]
     assert {v.dtype for v in kept} == {"float32"}
     exact = made(name)(CASES[name].inputs(images()))
     assert (outputs.numpy() != exact.numpy()).any()  # it is in use
@@ -307,6 +307,13 @@ def test_a_step_compiled_by_xla_equals_one_that_is_not_and_is_undone_like_it(nam
     found = step(CASES[name].batch(images()))
     same([found[key] for key in expected], expected.values(), rtol=1e-3)
     check_step_undone(name, model, step)
+
+
+@every_trainable_model
+def test_no_variable_lies_on_the_host_where_a_step_compiled_for_a_gpu_cannot_reach_it(name):
+    model = compiled(name)
+    variables = [*model.variables, *(v for o in optimizers(model) for v in o.variables)]
+    assert not [v.path for v in variables if v.dtype == "int32"]
 
 
 @every_trainable_model

@@ -46,6 +46,21 @@ def take_steps(model, pairs, count):
         model.train_step((pairs[0][i : i + 2], pairs[1][i : i + 2]))
 
 
+class Counters:
+    def __init__(self, dtype, value):
+        self.variables = [keras.Variable(v, dtype=dtype) for v in (value, 2 * value)]
+
+
+def test_counters_that_an_earlier_version_stored_as_int32_are_read(tmp_path):
+    earlier, now = Counters("int32", 7), Counters("int64", 0)
+    step = keras.Variable(3, dtype="int64")
+    for counters, method in ((earlier, "save"), (now, "restore")):
+        checkpoints = Checkpoints(tmp_path, {"counters": counters}, step=step)
+        getattr(checkpoints, method)()
+    assert [int(v) for v in now.variables] == [7, 14]
+    assert {v.dtype for v in now.variables} == {"int64"}
+
+
 def test_a_checkpoint_gives_back_weights_moments_and_steps(make_pix2pix, pairs, tmp_path):
     saved, loaded = make_pix2pix(), make_pix2pix()
     take_steps(saved, pairs, 3)

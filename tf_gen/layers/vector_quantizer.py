@@ -80,8 +80,9 @@ class VectorQuantizer(keras.layers.Layer):
                 autocast=False, aggregation="only_first_replica",
             )  # fmt: skip
 
-        self.started = state("started", (), "int32")  # 1 after a k-means start
-        self.batches = state("batches", (), "int32")  # that moved the averages
+        # int64: an int32 variable lies on the host, where a step compiled for a GPU cannot reach it
+        self.started = state("started", (), "int64")  # 1 after a k-means start
+        self.batches = state("batches", (), "int64")  # that moved the averages
         self.counts = state("counts", (self.codes,))  # moving: vectors of a batch for each code
         if self.codebook == "ema":
             self.sums = state("sums", (self.codes, width))  # moving: the sum of these vectors
@@ -158,7 +159,7 @@ class VectorQuantizer(keras.layers.Layer):
         replicas = replica.num_replicas_in_sync if replica else 1
         index = replica.replica_id_in_sync_group if replica else 0
         count = tf.shape(flat)[0]
-        seed = tf.stack([tf.constant(self.seed, tf.int32), self.batches.value])
+        seed = tf.stack([self.seed, tf.cast(self.batches.value, tf.int32)])
         rows = tf.random.stateless_uniform(
             [self.codes], seed, 0, replicas * count, tf.int32, alg="philox"
         )

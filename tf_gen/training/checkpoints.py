@@ -141,8 +141,25 @@ class Checkpoints(keras.callbacks.Callback):
             parts[name] = [tf.Variable(tf.zeros(spec.shape, spec.dtype)) for spec in stored]
             for variable, value in zip(variables, start, strict=True):
                 variable.assign(value)  # a damaged checkpoint may have been read into it
+        counters = []  # (of int64, what is read for it): int32 before 0.2.0
+        for name, variables in parts.items():
+            parts[name] = [
+                self._counter(variable, spec, counters)
+                for variable, spec in itertools.zip_longest(variables, _stored(prefix, name))
+                if variable is not None
+            ]
         status = tf.train.Checkpoint(**parts).read(prefix)
         status.assert_existing_objects_matched().assert_consumed()
+        for variable, stored in counters:
+            variable.assign(tf.cast(stored, variable.dtype))
+
+    @staticmethod
+    def _counter(variable, stored, counters):
+        """What to read a variable from: itself, but for a counter that is stored as int32."""
+        if stored is None or (variable.dtype, stored.dtype) != (tf.int64, tf.int32):
+            return variable
+        counters.append((variable, tf.Variable(tf.zeros(stored.shape, stored.dtype))))
+        return counters[-1][1]
 
     def save(self):
         """Write a checkpoint of the present step, if it is not there yet.

@@ -2,9 +2,12 @@
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from experiments.launch import cli
 
@@ -37,3 +40,37 @@ def test_tensorflow_starts_silently_with_onednn_unless_told_otherwise():
             cwd=Path(__file__).parents[3], env=own | given,
         )  # fmt: skip
         assert (done.stdout.strip(), done.stderr) == (str(enabled), "")
+
+
+@pytest.fixture
+def driver(tmp_path, monkeypatch):
+    """What the driver says of a card, and a place for caches."""
+    monkeypatch.delenv("TF_XLA_FLAGS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    about = tmp_path / "driver" / "gpus" / "0000:01:00.0" / "information"
+    about.parent.mkdir(parents=True)
+    about.write_text("Model: \t\t NVIDIA H200\nIRQ:   \t 0\n")
+    return tmp_path / "driver"
+
+
+def test_where_there_is_a_gpu_xla_keeps_what_it_compiled_for_that_card(driver, tmp_path):
+    cli.keep_compiled_programs(driver)
+    directory, *others = os.environ["TF_XLA_FLAGS"].split()
+    folder = Path(directory.removeprefix("--tf_xla_persistent_cache_directory="))
+    assert folder.parent == tmp_path / "cache" / "tf_gen" / "xla" and folder.is_dir()
+    assert re.fullmatch(r"NVIDIA-H200-\d+-\d+-.*", folder.name)
+    assert "--tf_xla_persistent_cache_device_types=GPU" in others
+
+
+@pytest.mark.parametrize("why", ["no GPU", "flags of one's own", "a space", "a file in the way"])
+def test_else_nothing_is_set(driver, tmp_path, monkeypatch, why):
+    if why == "no GPU":
+        driver = tmp_path / "none"
+    elif why == "flags of one's own":
+        monkeypatch.setenv("TF_XLA_FLAGS", "--mine")
+    elif why == "a space":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "my cache"))
+    else:
+        (tmp_path / "cache").write_text("")
+    cli.keep_compiled_programs(driver)
+    assert os.environ.get("TF_XLA_FLAGS") == ("--mine" if "flags" in why else None)
