@@ -1,6 +1,6 @@
 """Measure a finished run again, from its SavedModel, on its own data, on other data, and by
-measures that training does not take: FID, KID, precision and recall, and what a reader of maps
-finds in generated photographs.
+measures that training does not take: FID, KID, precision and recall by an Inception network, and
+what a reader of maps finds in generated photographs.
 
     python -m experiments.evaluate --run-dir RUN
     python -m experiments.evaluate --run-dir RUN --inception-weights inception-2015-12-05.tgz

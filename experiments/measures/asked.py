@@ -11,13 +11,13 @@ class Asked:
         split: of the data, ``"val"`` or ``"train"``.
         seed: of the noise in the report's mode and in a VAE's bound, and of the images that
             distances are measured of; None: the run's own.
-        distances: a ``measures.distances.Distances``, or None.
+        distances: ``measures.distances.Distances``, one for each network.
         reader: the SavedModel of an ``aerial_to_map`` run, which reads photographs as maps.
     """
 
     split: str = "val"
     seed: int | None = None
-    distances: object = None
+    distances: tuple = ()
     reader: object = None
 
     def seed_of(self, options) -> int:
@@ -25,8 +25,11 @@ class Asked:
         return options.seed if self.seed is None else self.seed
 
     def compared(self, real, generated, mode="") -> dict[str, float]:
-        """FID, KID ... of generated images; {} where no network is given for them."""
-        return self.distances(real, generated, mode) if self.distances else {}
+        """FID, KID ... of generated images, by each network that is given for them."""
+        found = {}
+        for distances in self.distances:
+            found |= distances(real, generated, mode)
+        return found
 
 
 def say_left_out(*figures: str, why: str) -> None:

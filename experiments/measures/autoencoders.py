@@ -160,7 +160,7 @@ def _reconstruction_figures(images, outputs, data):
 
 def _sample_distances(asked, real, sample):
     """Of as many generated images as there are real ones."""
-    if asked.distances is None:
+    if not asked.distances:
         return {}
     firsts = range(0, len(real), evaluation.BATCH)
     parts = [sample(min(evaluation.BATCH, len(real) - first), first).numpy() for first in firsts]

@@ -10,7 +10,7 @@ from experiments.launch.options import defaults_of
 from experiments.launch.output import make_writable
 from experiments.launch.saved_models import load_saved_model
 from experiments.measures.asked import Asked
-from experiments.measures.distances import Distances
+from experiments.measures.distances import by_hed, by_inception
 from experiments.tasks.cvae import CvaeTask
 from experiments.tasks.pix2pix import Pix2PixTask
 from experiments.tasks.vae import VaeTask
@@ -44,8 +44,7 @@ def evaluate(config) -> None:
     make_writable(output)
     model = load_saved_model("run-dir", config.run_dir, kind, functions)
     options = run_options(record, config)
-    wanted = config.inception_weights or config.keras_inception
-    distances = Distances(config) if wanted else None
+    distances = (*by_inception(config), *by_hed())
     asked = Asked(config.split, config.seed, distances, _reader(config, record, options))
     found = {
         name if config.split == "val" else name.replace("val_", f"{config.split}_", 1): value

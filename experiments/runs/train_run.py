@@ -13,6 +13,7 @@ from experiments.launch.cli import DONE
 from experiments.launch.errors import Stopped, UsageError
 from experiments.launch.options import default_run_dir, defaults_of, settings_of
 from experiments.measures.asked import Asked
+from experiments.measures.distances import by_hed
 from experiments.runs import device
 from experiments.runs.readme import config_table, write_readme
 from experiments.runs.replicas import (
@@ -191,7 +192,7 @@ class Run:
         self.trained.sync()
         # first, since it may change the network that is then exported
         model = task.prepare_to_measure()
-        found = task.measure(model, Asked())
+        found = task.measure(model, Asked(distances=by_hed()))
         task.leave(folder.path)
         save_model(self.trained.network, folder / "model.keras")
         self.checkpoints.keep_newest()

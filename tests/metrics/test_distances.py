@@ -106,12 +106,30 @@ def test_the_kernel_distance_is_that_of_loops():
     assert metrics.kernel_distance(x, y) == pytest.approx(loop_mmd(x, y), rel=1e-10)
 
 
-def test_kid_is_unbiased_and_its_error_covers_it():
-    estimates = [metrics.kid(normal(60), normal(60))[0] for _ in range(40)]
-    assert abs(np.mean(estimates)) < 3 * np.std(estimates) / np.sqrt(len(estimates))
-    features, shifted = normal(400), normal(400, shift=0.4)
-    estimate, error = metrics.kid(features, shifted, size=100)
-    assert abs(estimate - metrics.kernel_distance(features.values, shifted.values)) < 5 * error
+@pytest.mark.parametrize("shift", [0.0, 0.4])
+def test_kid_is_unbiased_and_its_error_is_what_fresh_draws_differ_by(shift):
+    found = [metrics.kid(normal(100), normal(100, shift=shift)) for _ in range(60)]
+    estimates, errors = np.transpose(found)
+    spread = estimates.std(ddof=1)
+    assert shift or abs(estimates.mean()) < 3 * spread / np.sqrt(len(found))
+    assert 0.7 * spread < np.sqrt(np.mean(errors**2)) < 2 * spread
+
+
+def test_kids_error_is_the_jackknife_of_loops():
+    x, y = RNG.normal(size=(9, 4)), RNG.normal(size=(7, 4)) + 0.3
+    left_out = (
+        [metrics.kernel_distance(np.delete(x, i, 0), y) for i in range(len(x))],
+        [metrics.kernel_distance(x, np.delete(y, i, 0)) for i in range(len(y))],
+    )
+    expected = np.sqrt(sum((len(found) - 1) * np.var(found) for found in left_out))
+    assert metrics.kid(Features(x, "a"), Features(y, "a"))[1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_sets_larger_than_a_block_add_up():
+    x, y = RNG.normal(size=(700, 2)), RNG.normal(size=(530, 2)) + 0.3
+    xx, yy, xy = ((a @ b.T / 2 + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
+    within = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in (xx, yy)]
+    assert metrics.kernel_distance(x, y) == pytest.approx(sum(within) - 2 * xy.mean(), rel=1e-9)
 
 
 def test_kid_of_very_few_images_is_refused():

@@ -22,10 +22,11 @@ from .images import (
     ssim,
 )
 from .latents import active_units, mutual_information
-from .networks import KERAS_INCEPTION, PUBLISHED_AT, keras_inception, load_inception
+from .networks import HED, KERAS_INCEPTION, PUBLISHED_AT, hed, keras_inception, load_inception
 from .street_maps import MAP_CLASSES, class_counts, class_overlap, map_classes
 
 __all__ = [
+    "HED",
     "KERAS_INCEPTION",
     "MAP_CLASSES",
     "MS_SSIM_SIDE",
@@ -39,6 +40,7 @@ __all__ = [
     "features_of",
     "fid",
     "frechet_distance",
+    "hed",
     "image_errors",
     "images_digest",
     "keras_inception",

