@@ -1,5 +1,6 @@
 """The command, run: what it leaves, how it goes on, and what it says of bad input."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -140,12 +141,15 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
         {"adversarial_loss": "minimax", "decay_epochs": 1, "batch_size": 4},
     ],
 )
-def test_every_choice_trains(maps, training_alone, tmp_path, options):
+@pytest.mark.parametrize("measured", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_every_choice_trains(maps, training_alone, tmp_path, options, measured):
     given = {**SMALL, "data": str(maps), "run_dir": tmp_path, "max_steps": 2}
-    with training_alone():
+    with contextlib.nullcontext() if measured else training_alone():
         assert run(Config(**given, **options)) == 0
     losses = [row["generator_loss"] for row in read_csv(tmp_path / "logs" / "steps.csv")]
     assert len(losses) == 2 and np.isfinite(losses).all() and losses[0] != losses[1]
+    metrics = tmp_path / "metrics.json"
+    assert not measured or np.isfinite(json.loads(metrics.read_text())["val_l1"])
 
 
 def test_the_other_direction_in_bfloat16_from_one_pass_trains_and_is_measured(finished):
