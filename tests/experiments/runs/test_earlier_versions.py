@@ -31,6 +31,16 @@ def earlier(tmp_path):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def drawn(monkeypatch):
+    """Noise in the place of drawn pairs, which take seconds: a run knows them by their number."""
+
+    def noise(count, seed, size):
+        return np.random.default_rng(seed).integers(0, 256, (2, count, size, size, 3), np.uint8)
+
+    monkeypatch.setattr("experiments.data.maps.draw_pairs", noise)
+
+
 def read(folder, name):
     return json.loads((folder / f"{name}.json").read_text())
 

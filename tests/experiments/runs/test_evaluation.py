@@ -99,7 +99,7 @@ def test_fid_kid_precision_and_recall_by_a_local_graph(runs, inception_file, tmp
     found = evaluated(runs / "vq_vae_faces", split="train", **options)
     assert "warning: FID of" in capsys.readouterr().out
     outputs = Features.load(tmp_path / "real.npz")
-    assert outputs.network == "inception-2015-12-05" and outputs.values.shape[1] == 2048
+    assert outputs.network == "inception-2015-12-05" and outputs.values.shape[1] == 48
     assert found["train_fid"] > 0 and 0 <= found["train_precision"] <= 1
     assert (
         evaluated(runs / "vq_vae_faces", split="train", **options)["train_fid"]
@@ -107,12 +107,12 @@ def test_fid_kid_precision_and_recall_by_a_local_graph(runs, inception_file, tmp
     )
     assert "features from" in capsys.readouterr().out
     loaded = metrics.load_inception(inception_file)
-    assert loaded(tf.zeros([1, 8, 8, 3])).shape == (1, 2048)
+    assert loaded(tf.zeros([1, 8, 8, 3])).shape == (1, 48)
 
 
 def test_features_of_other_images_are_refused(runs, inception_file, tmp_path, monkeypatch, capsys):
     name = "inception-2015-12-05"
-    Features(np.zeros((3, 2048)), name, "another").save(tmp_path / "other.npz")
+    Features(np.zeros((3, 48)), name, "another").save(tmp_path / "other.npz")
     code = ends(
         monkeypatch, "--run-dir", runs / "vq_vae_faces", "--inception-weights", inception_file,
         "--real-features", tmp_path / "other.npz",
