@@ -19,6 +19,9 @@ def pytest_configure(config):
     and a GPU multiplies in TF32 and adds in an order of its own."""
     if config.option.markexpr != "gpu":
         tf.config.set_visible_devices([], "GPU")
+    (processor,) = tf.config.list_physical_devices("CPU")
+    two = [tf.config.LogicalDeviceConfiguration()] * 2  # for ``two_replicas``; nothing else asks
+    tf.config.set_logical_device_configuration(processor, two)
 
 
 SIZE = 32
@@ -43,6 +46,12 @@ def make_pix2pix():
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def two_replicas():
+    """A strategy that trains on two devices, the halves of the processor."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 @pytest.fixture
