@@ -19,6 +19,9 @@ def pytest_configure(config):
     and a GPU multiplies in TF32 and adds in an order of its own."""
     if config.option.markexpr != "gpu":
         tf.config.set_visible_devices([], "GPU")
+    (processor,) = tf.config.list_physical_devices("CPU")
+    two = [tf.config.LogicalDeviceConfiguration()] * 2  # for ``two_replicas``; nothing else asks
+    tf.config.set_logical_device_configuration(processor, two)
 
 
 SIZE = 32
@@ -45,6 +48,12 @@ def make_pix2pix():
     return make
 
 
+@pytest.fixture(scope="session")
+def two_replicas():
+    """A strategy that trains on two devices, the halves of the processor."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
 @pytest.fixture
 def pairs():
     """(inputs, targets): float32 [8, 32, 32, 3] each, in [-1, 1]."""
@@ -54,8 +63,9 @@ def pairs():
 
 @pytest.fixture(scope="session")
 def inception_weights():
-    """Of the stand-in below: float32 [1, 1, 3, 2048]."""
-    return np.random.default_rng(0).normal(size=(1, 1, 3, 2048)).astype(np.float32)
+    """Of the stand-in below: float32 [1, 1, 3, 48]; as many features as the published one's 2,048
+    make distances slow."""
+    return np.random.default_rng(0).normal(size=(1, 1, 3, 48)).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +79,6 @@ def inception_file(tmp_path_factory, inception_weights):
         resized = tf.compat.v1.image.resize_bilinear(images, [299, 299], name="ResizeBilinear")
         mean = tf.reduce_mean(resized, [1, 2], keepdims=True)  # before the features: they are many
         pool = tf.nn.conv2d(mean, inception_weights, 1, "VALID", name="pool_3")
-        tf.reshape(pool, [1, 2048], name="pool_3/_reshape")
+        tf.reshape(pool, [1, 48], name="pool_3/_reshape")
     path.write_bytes(graph.as_graph_def().SerializeToString())
     return path

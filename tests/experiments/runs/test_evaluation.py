@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments import cvae_faces, pix2pix_maps, vae_anime, vq_vae_faces
 from experiments.evaluate import NAME, Config, run
 from experiments.launch import cli
 from experiments.measures import distances
 from tf_gen import metrics
 from tf_gen.metrics import Features
 
-MAPS = {"filters": 2, "image_size": 32, "max_steps": 2, "normalization": "batch"}
-FACES = {"image_size": 16, "batch_size": 8, "max_steps": 3}
+KINDS = ("map_to_aerial", "aerial_to_map", "vae_anime", "cvae_faces", "vq_vae_faces")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,19 +24,11 @@ def few_images_are_enough_for_distances():
 
 
 @pytest.fixture(scope="module")
-def runs(maps, faces, tmp_path_factory):
-    """One run of each kind on small folders."""
+def runs(finished, tmp_path_factory):
+    """Copies of finished runs, one of each kind: evaluations are written into them."""
     folder = tmp_path_factory.mktemp("runs")
-    for direction in ("map_to_aerial", "aerial_to_map"):
-        options = {**MAPS, "data": str(maps), "direction": direction}
-        pix2pix_maps.run(pix2pix_maps.Config(**options, run_dir=folder / direction))
-    anime = {**FACES, "data": str(faces / "anime")}
-    vae_anime.run(vae_anime.Config(**anime, latent_dim=4, run_dir=folder / "vae"))
-    both = {**FACES, "data": str(faces), "latent_dim": 4}
-    cvae_faces.run(cvae_faces.Config(**both, run_dir=folder / "cvae"))
-    vq_vae_faces.run(
-        vq_vae_faces.Config(**anime, codes=16, vae_run=folder / "vae", run_dir=folder / "vq")
-    )
+    for name in KINDS:
+        shutil.copytree(finished(name), folder / name)
     return folder
 
 
@@ -57,8 +47,8 @@ ABOUT_TRAINING = {  # in metrics.json alone
 }  # fmt: skip
 LACKING = {  # what needs more than a SavedModel has
     "map_to_aerial": {f"val_{m}_image_statistics" for m in ("l1", "psnr", "ssim")},
-    "vae": set(), "cvae": set(),
-    "vq": {"val_loss", "val_codebook_loss", "val_commitment_loss"},
+    "vae_anime": set(), "cvae_faces": set(),
+    "vq_vae_faces": {"val_loss", "val_codebook_loss", "val_commitment_loss"},
 }  # fmt: skip
 
 
@@ -111,28 +101,31 @@ def test_training_pairs_are_measured_as_such(runs):
 
 
 def test_other_data_are_measured_into_a_folder_of_their_own(runs, faces, tmp_path):
-    found = evaluated(runs / "vae", data=str(faces / "cartoon"), output=tmp_path)
-    assert found["val_mse"] != read(runs / "vae", "metrics")["val_mse"]
+    found = evaluated(runs / "vae_anime", data=str(faces / "cartoon"), output=tmp_path)
+    assert found["val_mse"] != read(runs / "vae_anime", "metrics")["val_mse"]
 
 
 def test_fid_kid_precision_and_recall_by_a_local_graph(runs, inception_file, tmp_path, capsys):
     options = {"inception_weights": inception_file, "real_features": tmp_path / "real.npz"}
-    found = evaluated(runs / "vq", split="train", **options)
+    found = evaluated(runs / "vq_vae_faces", split="train", **options)
     assert "warning: FID of" in capsys.readouterr().out
     outputs = Features.load(tmp_path / "real.npz")
-    assert outputs.network == "inception-2015-12-05" and outputs.values.shape[1] == 2048
+    assert outputs.network == "inception-2015-12-05" and outputs.values.shape[1] == 48
     assert found["train_fid"] > 0 and 0 <= found["train_precision"] <= 1
-    assert evaluated(runs / "vq", split="train", **options)["train_fid"] == found["train_fid"]
+    assert (
+        evaluated(runs / "vq_vae_faces", split="train", **options)["train_fid"]
+        == found["train_fid"]
+    )
     assert "features from" in capsys.readouterr().out
     loaded = metrics.load_inception(inception_file)
-    assert loaded(tf.zeros([1, 8, 8, 3])).shape == (1, 2048)
+    assert loaded(tf.zeros([1, 8, 8, 3])).shape == (1, 48)
 
 
 def test_features_of_other_images_are_refused(runs, inception_file, tmp_path, monkeypatch, capsys):
     name = "inception-2015-12-05"
-    Features(np.zeros((3, 2048)), name, "another").save(tmp_path / "other.npz")
+    Features(np.zeros((3, 48)), name, "another").save(tmp_path / "other.npz")
     code = ends(
-        monkeypatch, "--run-dir", runs / "vq", "--inception-weights", inception_file,
+        monkeypatch, "--run-dir", runs / "vq_vae_faces", "--inception-weights", inception_file,
         "--real-features", tmp_path / "other.npz",
     )  # fmt: skip
     said = capsys.readouterr().err.strip().splitlines()[-1]
@@ -162,17 +155,17 @@ def test_a_mistake_ends_in_one_line_and_code_2(case, tmp_path, monkeypatch, caps
 
 
 def test_a_missing_graph_is_told_with_where_it_is_published(runs, monkeypatch, capsys):
-    code = ends(monkeypatch, "--run-dir", runs / "vq", "--inception-weights", "none.pb")
+    code = ends(monkeypatch, "--run-dir", runs / "vq_vae_faces", "--inception-weights", "none.pb")
     said = capsys.readouterr().err
     assert code == 2 and "none.pb: no such file; it is published at http" in said
 
 
 def test_a_reader_of_the_wrong_kind_is_refused(runs, monkeypatch, capsys):
     for folder, reader, why in (
-        ("map_to_aerial", "vae", "no pix2pix"),
+        ("map_to_aerial", "vae_anime", "no pix2pix"),
         ("map_to_aerial", "map_to_aerial", "it reads no photographs"),
         ("aerial_to_map", "aerial_to_map", "only a map_to_aerial run"),
-        ("vae", "aerial_to_map", "only a map_to_aerial run"),
+        ("vae_anime", "aerial_to_map", "only a map_to_aerial run"),
     ):
         assert ends(monkeypatch, "--run-dir", runs / folder, "--reader", runs / reader) == 2
         assert why in capsys.readouterr().err
@@ -181,19 +174,21 @@ def test_a_reader_of_the_wrong_kind_is_refused(runs, monkeypatch, capsys):
 def test_a_vae_given_to_the_evaluation_is_reconstructed_by_a_vq_vae_alone(
     runs, tmp_path, monkeypatch, capsys
 ):
-    shutil.copytree(runs / "vq", tmp_path / "vq")
+    shutil.copytree(runs / "vq_vae_faces", tmp_path / "vq")
     config = json.loads((tmp_path / "vq" / "config.json").read_text())
     config["settings"]["vae_run"] = None
     (tmp_path / "vq" / "config.json").write_text(json.dumps(config))
     assert "generated_mse" not in evaluated(tmp_path / "vq")
-    found = evaluated(tmp_path / "vq", vae_run=runs / "vae")
-    assert found["generated_mse"] == pytest.approx(read(runs / "vq", "metrics")["generated_mse"])
-    assert ends(monkeypatch, "--run-dir", runs / "vae", "--vae-run", runs / "vae") == 2
+    found = evaluated(tmp_path / "vq", vae_run=runs / "vae_anime")
+    assert found["generated_mse"] == pytest.approx(
+        read(runs / "vq_vae_faces", "metrics")["generated_mse"]
+    )
+    assert ends(monkeypatch, "--run-dir", runs / "vae_anime", "--vae-run", runs / "vae_anime") == 2
     assert "--vae-run: only a VQ-VAE" in capsys.readouterr().err
 
 
 def test_a_vae_that_is_gone_is_said_and_the_rest_measured(runs, tmp_path, capsys):
-    shutil.copytree(runs / "vq", tmp_path / "vq")
+    shutil.copytree(runs / "vq_vae_faces", tmp_path / "vq")
     config = json.loads((tmp_path / "vq" / "config.json").read_text())
     config["settings"]["vae_run"] = str(tmp_path / "gone")
     (tmp_path / "vq" / "config.json").write_text(json.dumps(config))

@@ -8,28 +8,31 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from experiments import vae_anime
 from experiments.launch.errors import Stopped
+from experiments.runs.train_run import Run
 from experiments.tasks.vae import VaeTask
 from tf_gen.training.history import read_csv
 
 
 @pytest.mark.parametrize("validation", [1, 2], ids=["within the run", "of a last, short epoch"])
 def test_a_signal_while_an_epoch_is_validated_stops_at_once_and_that_is_made_up_for(
-    validation, faces, tmp_path, monkeypatch
+    validation, finished, faces, tmp_path, monkeypatch
 ):
-    def train(name):  # an epoch of three steps, and one of the second
-        options = {"data": str(faces / "anime"), "image_size": 16, "batch_size": 8, "max_steps": 4}
-        vae_anime.run(vae_anime.Config(**options, latent_dim=4, run_dir=tmp_path / name))
+    straight = finished("vae_anime")  # an epoch of three steps, and one of the second
 
-    def seen(name):
-        events = EventAccumulator(str(tmp_path / name / "logs")).Reload()
+    def train():
+        options = {"data": str(faces / "anime"), "image_size": 16, "batch_size": 8, "max_steps": 4}
+        vae_anime.run(vae_anime.Config(**options, run_dir=tmp_path))
+
+    def seen(folder):
+        events = EventAccumulator(str(folder / "logs")).Reload()
         tags = events.Tags()["tensors"]
         return (
-            read_csv(tmp_path / name / "logs" / "epochs.csv"),
+            read_csv(folder / "logs" / "epochs.csv"),
             {tag: [event.step for event in events.Tensors(tag)] for tag in tags},
-            (tmp_path / name / "checkpoints" / "best.json").read_text(),
+            (folder / "checkpoints" / "best.json").read_text(),
         )
 
-    train("straight")
+    monkeypatch.setattr(Run, "finish", lambda self: None)
     validate, calls = VaeTask.validate, []
 
     def interrupted(task, check):
@@ -45,7 +48,7 @@ def test_a_signal_while_an_epoch_is_validated_stops_at_once_and_that_is_made_up_
 
     monkeypatch.setattr(VaeTask, "validate", interrupted)
     with pytest.raises(Stopped):
-        train("broken")
+        train()
     assert calls == ["validate"] * validation  # stopped after the first batch
-    train("broken")
-    assert seen("broken") == seen("straight")
+    train()
+    assert seen(tmp_path) == seen(straight)

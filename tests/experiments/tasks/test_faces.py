@@ -1,5 +1,6 @@
 """The four commands on faces, run: what they leave, how they go on, what they say of bad input."""
 
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -60,15 +61,10 @@ def checkpoint(folder):
     return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
 
 
-@pytest.fixture(scope="session")
-def runs(faces, tmp_path_factory):
-    """A finished run of each command on the small folders."""
-    folder = tmp_path_factory.mktemp("runs")
-    for name in NAMES:
-        vae = {"vae_run": folder / "vae_anime"} if name == "vq_vae_faces" else {}
-        given = {"data": source(faces, name), "run_dir": folder / name, "max_steps": 4, **vae}
-        script(name).run(config(name, **given))
-    return folder
+# vae_cartoon is vae_anime on other images
+OTHER_IMAGES = pytest.param("vae_cartoon", marks=pytest.mark.slow)
+MODELS = ("vae_anime", "cvae_faces", "vq_vae_faces")
+every_run = pytest.mark.parametrize("name", [*MODELS, OTHER_IMAGES])
 
 
 FILES = (
@@ -103,9 +99,9 @@ FIGURES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_run_leaves_a_complete_folder(runs, name):
-    folder = runs / name
+@every_run
+def test_a_run_leaves_a_complete_folder(finished, name):
+    folder = finished(name)
     for file in (*FILES, *OWN_FILES[name]):
         assert (folder / file).stat().st_size > 0, file
     found, readme = metrics(folder), (folder / "README.md").read_text()
@@ -116,9 +112,9 @@ def test_a_run_leaves_a_complete_folder(runs, name):
     assert str(folder) in readme or name == "vq_vae_faces"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_lines_of_a_runs_readme_load_its_model(runs, name, monkeypatch):
-    monkeypatch.chdir(runs / name)
+@every_run
+def test_the_lines_of_a_runs_readme_load_its_model(finished, name, monkeypatch):
+    monkeypatch.chdir(finished(name))
     readme = Path("README.md").read_text()
     (lines,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     found = {"images": np.zeros((2, 16, 16, 3), np.float32)}
@@ -126,9 +122,10 @@ def test_the_lines_of_a_runs_readme_load_its_model(runs, name, monkeypatch):
     assert callable(found["model"].reconstruct)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_last_validation_figures_are_those_of_metrics_json(runs, name):
-    (*_, last), found = read_csv(runs / name / "logs" / "epochs.csv"), metrics(runs / name)
+@every_run
+def test_the_last_validation_figures_are_those_of_metrics_json(finished, name):
+    found = metrics(finished(name))
+    *_, last = read_csv(finished(name) / "logs" / "epochs.csv")
     for figure in [key for key in last if key.startswith("val_")]:
         assert found[figure] == pytest.approx(last[figure], rel=1e-4), figure
 
@@ -141,115 +138,120 @@ def test_the_last_validation_figures_are_those_of_metrics_json(runs, name):
         ("vq_vae_faces", {"reconstructions", "codes", "perplexity", "epoch/perplexity"}),
     ],
 )
-def test_tensorboard_gets_pictures_and_histograms_by_epoch(runs, name, tags):
-    events = EventAccumulator(str(runs / name / "logs"), size_guidance={"tensors": 0}).Reload()
+def test_tensorboard_gets_pictures_and_histograms_by_epoch(finished, name, tags):
+    logs = str(finished(name) / "logs")
+    events = EventAccumulator(logs, size_guidance={"tensors": 0}).Reload()
     assert tags | {"loss", "images_per_second", "config"} <= set(events.Tags()["tensors"])
     assert [event.step for event in events.Tensors("loss")] == [1, 2, 3, 4]
 
 
-def test_the_saved_models_signature_reconstructs_the_validation_images(runs):
-    loaded = tf.saved_model.load(str(runs / "vq_vae_faces" / "saved_model"))
+def test_the_saved_models_signature_reconstructs_the_validation_images(finished):
+    folder = finished("vq_vae_faces")
+    loaded = tf.saved_model.load(str(folder / "saved_model"))
     assert loaded.encode(np.zeros((1, 16, 16, 3), np.float32)).shape == (1, 4, 4)
-    assert metrics(runs / "vq_vae_faces")["bits_per_image"] == 4 * 4 * 9
+    assert metrics(folder)["bits_per_image"] == 4 * 4 * 9
 
 
-@pytest.mark.parametrize("name", ["vae_anime", "cvae_faces", "vq_vae_faces"])
-def test_four_steps_equal_two_and_a_fresh_process_and_two(faces, runs, name, tmp_path):
-    data, more = source(faces, name), {}
-    if name == "vq_vae_faces":
-        more = {
-            "codebook": "ema", "codebook_start": "kmeans", "restart_below": 0.5, "codes": 16,
-            "vae_run": runs / "vae_anime",
-        }  # fmt: skip
-    script(name).run(config(name, data=data, run_dir=tmp_path / "straight", max_steps=4, **more))
-    script(name).run(config(name, data=data, run_dir=tmp_path / "broken", max_steps=2, **more))
-    flags = [f for k, v in more.items() for f in (f"--{k.replace('_', '-')}", v)]
-    done = subprocess.run(
-        command(name, "--data", data, "--run-dir", tmp_path / "broken", "--max-steps", 4,
-                *FLAGS, *flags),
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "goes on from step 2 of 4" in done.stdout
-    straight, broken = checkpoint(tmp_path / "straight"), checkpoint(tmp_path / "broken")
-    assert straight.keys() == broken.keys()
-    for key, value in straight.items():
-        np.testing.assert_array_equal(value, broken[key], err_msg=key)
-    assert sum(key.startswith("optimizer") for key in straight) > 20
+EMA = {"codebook": "ema", "codebook_start": "kmeans", "restart_below": 0.5, "codes": 16}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_four_steps_equal_two_and_two(faces, finished, training_alone, name, tmp_path, capsys):
+    """In a fresh process, too: tests/experiments/runs/test_faults.py."""
+    own = EMA if name == "vq_vae_faces" else {}
+    options = {"data": source(faces, name), **own}
+    straight = tmp_path / "straight" if own else finished(name)
+    with training_alone():
+        if own:
+            assert guarded(capsys, name, **options, run_dir=straight, max_steps=4)[0] == 0
+        for steps in (2, 4):
+            given = {**options, "run_dir": tmp_path / "broken", "max_steps": steps}
+            assert script(name).run(config(name, **given)) == 0
+    assert "goes on from step 2 of 4" in capsys.readouterr().out
+    expected, found = checkpoint(straight), checkpoint(tmp_path / "broken")
+    assert expected.keys() == found.keys()
+    for key, value in expected.items():
+        np.testing.assert_array_equal(value, found[key], err_msg=key)
+    assert sum(key.startswith("optimizer") for key in expected) > 20
     assert [row["step"] for row in read_csv(tmp_path / "broken/logs/steps.csv")] == [1, 2, 3, 4]
 
 
-def test_a_finished_run_says_so_and_more_epochs_go_on(faces, tmp_path, capsys):
-    options = {"data": source(faces, "vae_anime"), "run_dir": tmp_path}
-    for epochs in (1, 1, 2):
-        assert guarded(capsys, "vae_anime", **options, epochs=epochs)[0] == 0
-    assert metrics(tmp_path)["epochs"] == 2
+@pytest.fixture
+def run_of_four(finished, tmp_path):
+    """A copy of a VAE's finished run of four steps."""
+    shutil.copytree(finished("vae_anime"), tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_finished_run_says_so_and_more_epochs_go_on(faces, run_of_four, capsys):
+    options = {"data": source(faces, "vae_anime"), "run_dir": run_of_four}
+    assert guarded(capsys, "vae_anime", **options, max_steps=4)[0] == 0
+    assert metrics(run_of_four)["steps"] == 4
+    assert guarded(capsys, "vae_anime", **options, epochs=2)[0] == 0
+    assert metrics(run_of_four)["epochs"] == 2
     code, error = guarded(capsys, "vae_anime", **options, latent_dim=3)
     assert code == 2 and "latent_dim 128 -> 3" in error
 
 
-def test_a_run_that_is_further_already_is_not_recorded_as_shorter(faces, tmp_path, capsys):
-    options = {"data": source(faces, "vae_anime"), "run_dir": tmp_path}
-    assert guarded(capsys, "vae_anime", **options, max_steps=3)[0] == 0
-    (tmp_path / "metrics.json").unlink()  # as after a stop
+def test_a_run_that_is_further_already_is_not_recorded_as_shorter(faces, run_of_four, capsys):
+    options = {"data": source(faces, "vae_anime"), "run_dir": run_of_four}
+    (run_of_four / "metrics.json").unlink()  # as after a stop
     code, error = guarded(capsys, "vae_anime", **options, max_steps=2)
-    assert code == 2 and "has reached step 3" in error and error.count("\n") == 1
+    assert code == 2 and "has reached step 4" in error and error.count("\n") == 1
 
 
-def test_what_a_vae_generates_is_reconstructed_where_one_is_given(faces, runs, tmp_path, capsys):
+def test_what_a_vae_generates_is_reconstructed_where_one_is_given(
+    faces, finished, tmp_path, capsys
+):
     options = {"data": source(faces, "vq_vae_faces"), "run_dir": tmp_path}
     picture = tmp_path / "figures" / "reconstructions_of_generated.png"
     script("vq_vae_faces").run(config("vq_vae_faces", **options, max_steps=1))
     said = capsys.readouterr().out
     assert said.count("give --vae-run, as evaluate takes it, too") == 1
     assert "generated_mse" not in metrics(tmp_path) and not picture.exists()
-    given = {"vae_run": runs / "vae_anime"}
-    script("vq_vae_faces").run(config("vq_vae_faces", **options, **given, max_steps=2))
-    assert metrics(tmp_path)["generated_mse"] > 0 and picture.exists()
+    folder = finished("vq_vae_faces")
+    assert json.loads((folder / "config.json").read_text())["settings"]["vae_run"]
+    assert metrics(folder)["generated_mse"] > 0
+    assert (folder / "figures" / picture.name).exists()
 
 
-def test_odd_names_of_files_and_classes_do_no_harm(faces, tmp_path, capsys):
-    folder = tmp_path / "data"
-    shutil.copytree(faces, folder)
-    (folder / "anime").rename(folder / "a$x_{$")
-    latin = os.fsdecode(b"caf\xe9.png")  # no UTF-8
-    (folder / "cartoon" / "0.png").rename(folder / "cartoon" / latin)
-    options = {"data": str(folder), "run_dir": tmp_path / "run", "max_steps": 1}
-    assert guarded(capsys, "cvae_faces", **options)[0] == 0
-    (folder / "cartoon").rename(folder / os.fsdecode(b"caf\xe9"))
-    code, error = guarded(capsys, "cvae_faces", **{**options, "run_dir": tmp_path / "other"})
-    assert code == 2 and "rename the sub-folder" in error and error.count("\n") == 1
-
-
-def test_every_choice_trains(faces, runs, tmp_path):
-    anime = source(faces, "vae_anime")
-    for i, (name, options) in enumerate(
-        [
-            ("vae_anime", {"normalization": "none", "kl_warmup_steps": 2, "pool_last": True}),
-            ("vae_cartoon", {"precision": "bfloat16", "kl_weight": 4.0, "latent_dim": 3}),
-            ("vq_vae_faces", {"pool_last": True, "code_dim": 4, "codes": 16,
-                              "vae_run": runs / "vae_anime"}),
-        ]
-    ):  # fmt: skip
-        folder = tmp_path / str(i)
-        script(name).run(config(name, data=anime, run_dir=folder, max_steps=2, **options))
-        assert np.isfinite(metrics(folder)["val_loss"])
-
-
-def test_three_classes_make_three_labels(faces, tmp_path):
+def test_odd_names_of_three_classes_and_their_files_do_no_harm(faces, tmp_path, capsys):
     folder = tmp_path / "data"
     shutil.copytree(faces, folder)
     (folder / "dots").mkdir()
     for i in range(12):
         Image.new("RGB", (20, 20), (20 * i, 0, 99)).save(folder / "dots" / f"{i}.png")
-    script("cvae_faces").run(
-        config("cvae_faces", data=str(folder), run_dir=tmp_path / "run", max_steps=1)
-    )
+    (folder / "anime").rename(folder / "a$x_{$")
+    latin = os.fsdecode(b"caf\xe9.png")  # no UTF-8
+    (folder / "cartoon" / "0.png").rename(folder / "cartoon" / latin)
+    options = {"data": str(folder), "run_dir": tmp_path / "run", "max_steps": 1}
+    assert guarded(capsys, "cvae_faces", **options)[0] == 0
     found = metrics(tmp_path / "run")
     assert (found["train_examples"], found["val_examples"]) == (33, 3)  # 12 of each
     assert {"label_control_2", "spread_2"} <= set(found)
     loaded = tf.saved_model.load(str(tmp_path / "run" / "saved_model"))
-    assert loaded.class_names().numpy().tolist() == [b"anime", b"cartoon", b"dots"]
+    assert loaded.class_names().numpy().tolist() == [b"a$x_{$", b"cartoon", b"dots"]
+    (folder / "cartoon").rename(folder / os.fsdecode(b"caf\xe9"))
+    code, error = guarded(capsys, "cvae_faces", **{**options, "run_dir": tmp_path / "other"})
+    assert code == 2 and "rename the sub-folder" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("vae_anime", {"normalization": "none", "kl_warmup_steps": 2, "pool_last": True}),
+        ("vae_cartoon", {"precision": "bfloat16", "kl_weight": 4.0, "latent_dim": 3}),
+        ("vq_vae_faces", {"pool_last": True, "code_dim": 4, "codes": 16}),
+    ],
+)
+@pytest.mark.parametrize("measured", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_every_choice_trains(faces, training_alone, name, options, measured, tmp_path):
+    given = {"data": source(faces, "vae_anime"), "run_dir": tmp_path, "max_steps": 2, **options}
+    with contextlib.nullcontext() if measured else training_alone():
+        assert script(name).run(config(name, **given)) == 0
+    losses = [row["loss"] for row in read_csv(tmp_path / "logs" / "steps.csv")]
+    assert len(losses) == 2 and np.isfinite(losses).all() and losses[0] != losses[1]
+    assert not measured or np.isfinite(metrics(tmp_path)["val_loss"])
 
 
 @pytest.mark.parametrize("xla", ["auto", "on"])
@@ -293,11 +295,11 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_ends_in_one_line_and_exit_code_2(faces, runs, case, tmp_path, capsys):
+def test_bad_input_ends_in_one_line_and_exit_code_2(faces, finished, case, tmp_path, capsys):
     name, options, message = BAD[case]
     given = {"data": source(faces, name), "run_dir": tmp_path / "run", **options}
     if name == "vq_vae_faces":
-        given.setdefault("vae_run", runs / "vae_anime")
+        given.setdefault("vae_run", finished("vae_anime"))
     code, error = guarded(capsys, name, **given)
     assert code == 2 and message in error and error.count("\n") == 1, error
 
@@ -310,27 +312,28 @@ def test_one_class_where_two_are_needed_is_refused(faces, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("run", ["cvae_faces", "vq_vae_faces"])
-def test_a_run_that_is_no_plain_vaes_is_refused(faces, runs, run, tmp_path, capsys):
+def test_a_run_that_is_no_plain_vaes_is_refused(faces, finished, run, tmp_path, capsys):
     options = {"data": source(faces, "vq_vae_faces"), "run_dir": tmp_path / "run"}
-    code, error = guarded(capsys, "vq_vae_faces", **options, vae_run=runs / run)
-    assert code == 2 and f"--vae-run {runs / run}: " in error and error.count("\n") == 1
+    code, error = guarded(capsys, "vq_vae_faces", **options, vae_run=finished(run))
+    assert code == 2 and f"--vae-run {finished(run)}: " in error and error.count("\n") == 1
 
 
-def test_a_vae_of_another_image_size_is_refused(faces, runs, tmp_path, capsys):
+def test_a_vae_of_another_image_size_is_refused(faces, finished, tmp_path, capsys):
     options = {"data": source(faces, "vq_vae_faces"), "run_dir": tmp_path / "run"}
-    options |= {"image_size": 24, "vae_run": runs / "vae_anime"}
+    options |= {"image_size": 24, "vae_run": finished("vae_anime")}
     code, error = guarded(capsys, "vq_vae_faces", **options)
     assert code == 2 and "makes images of 16 x 16, but --image-size is 24" in error
 
 
-def test_damaged_images_are_listed_and_can_be_skipped(faces, tmp_path, capsys):
+def test_damaged_images_are_listed_and_can_be_skipped(faces, training_alone, tmp_path, capsys):
     folder = tmp_path / "data"
     shutil.copytree(faces / "anime", folder)
     (folder / "2.png").write_bytes((folder / "2.png").read_bytes()[:100])
     options = {"data": str(folder), "run_dir": tmp_path / "run", "max_steps": 1}
     code, error = guarded(capsys, "vae_anime", **options)
     assert code == 2 and "2.png: not a readable image" in error and error.count("\n") == 1
-    assert script("vae_anime").run(config("vae_anime", **options, skip_unreadable=True)) == 0
+    with training_alone():
+        assert script("vae_anime").run(config("vae_anime", **options, skip_unreadable=True)) == 0
     assert "skipped 2.png" in capsys.readouterr().out
 
 

@@ -1,5 +1,6 @@
 """The command, run: what it leaves, how it goes on, and what it says of bad input."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -67,85 +68,110 @@ def test_the_bare_command_on_synthetic_maps_leaves_a_complete_run_folder(tmp_pat
     assert "up_4" in (folder / "figures/generator_summary.txt").read_text()
 
 
-def test_four_steps_equal_two_and_a_fresh_process_and_two(maps, tmp_path):
-    options = {**SMALL, "data": str(maps)}
-    run(Config(**options, run_dir=tmp_path / "straight", max_steps=4))
-    run(Config(**options, run_dir=tmp_path / "broken", max_steps=2))
-    done = subprocess.run(
-        command("--data", maps, "--run-dir", tmp_path / "broken", "--filters", 2,
-                "--image-size", 32, "--max-steps", 4),
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert "goes on from step 2 of 4" in done.stdout
-    straight, broken = checkpoint(tmp_path / "straight"), checkpoint(tmp_path / "broken")
+@pytest.fixture
+def run_of_four(finished, tmp_path):
+    """A copy of a finished run of four steps."""
+    shutil.copytree(finished("map_to_aerial"), tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_four_steps_equal_two_and_two(maps, finished, training_alone, tmp_path, capsys):
+    """In a fresh process, too: tests/experiments/runs/test_faults.py."""
+    for steps in (2, 4):
+        with training_alone():
+            assert guarded(capsys, data=str(maps), run_dir=tmp_path, max_steps=steps)[0] == 0
+    straight, broken = checkpoint(finished("map_to_aerial")), checkpoint(tmp_path)
     assert straight.keys() == broken.keys()
     for name, value in straight.items():
         np.testing.assert_array_equal(value, broken[name], err_msg=name)
     assert sum(name.startswith("generator_optimizer") for name in straight) > 20
-    steps = read_csv(tmp_path / "broken" / "logs" / "steps.csv")
-    assert [row["step"] for row in steps] == [1, 2, 3, 4]  # the third begins the second epoch
-    same = read_csv(tmp_path / "straight" / "logs" / "steps.csv")
+    steps = read_csv(tmp_path / "logs" / "steps.csv")
+    assert [row["step"] for row in steps] == [1, 2, 3, 4]  # the fourth begins the second epoch
+    same = read_csv(finished("map_to_aerial") / "logs" / "steps.csv")
     assert [row["l1_loss"] for row in steps] == [row["l1_loss"] for row in same]
 
 
-def test_ctrl_c_writes_a_checkpoint_from_which_the_same_command_goes_on(maps, tmp_path, capsys):
-    options = ["--data", maps, "--run-dir", tmp_path, "--filters", 2, "--image-size", 32]
+def test_a_fresh_process_goes_on_lets_no_other_in_and_ctrl_c_ends_it_with_a_checkpoint(
+    maps, finished, training_alone, tmp_path, capsys
+):
+    options = {"data": str(maps), "run_dir": tmp_path}
+    with training_alone():
+        assert guarded(capsys, **options, max_steps=2)[0] == 0
     process = subprocess.Popen(
-        command(*options, "--epochs", 10000), cwd=ROOT, stderr=subprocess.PIPE, text=True,
-        stdout=subprocess.DEVNULL,
+        command("--data", maps, "--run-dir", tmp_path, "--filters", 2, "--image-size", 32,
+                "--epochs", 10000),
+        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     log, deadline = tmp_path / "logs" / "steps.csv", time.monotonic() + 120
-    while not (log.exists() and log.read_text().count("\n") > 3) and time.monotonic() < deadline:
+    while log.read_text().count("\n") < 5 and time.monotonic() < deadline:
         time.sleep(0.1)
+    code, error = guarded(capsys, **options)
+    assert code == 2 and "another process is training in it" in error
+    assert error.endswith("choose another folder\n") and process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130 and "goes on from step 2 of 30000" in stdout
     assert stderr == f"pix2pix_maps: stopped; the same command with --run-dir {tmp_path} goes on\n"
-    reached = int(read_csv(log)[-1]["step"])
+    rows, straight = read_csv(log), read_csv(finished("map_to_aerial") / "logs" / "steps.csv")
+    assert [row["l1_loss"] for row in rows[:4]] == [row["l1_loss"] for row in straight]
+    reached = int(rows[-1]["step"])
     assert f"step-{reached}.index" in [path.name for path in (tmp_path / "checkpoints").iterdir()]
-    code, _ = guarded(capsys, data=str(maps), run_dir=tmp_path, max_steps=reached + 2)
-    assert code == 0 and [row["step"] for row in read_csv(log)] == list(range(1, reached + 3))
+    with training_alone():
+        assert guarded(capsys, **options, max_steps=reached + 2)[0] == 0
+    assert [row["step"] for row in read_csv(log)] == list(range(1, reached + 3))
 
 
-def test_a_finished_run_says_so_and_more_epochs_go_on(maps, tmp_path, capsys):
-    options = {**SMALL, "data": str(maps), "run_dir": tmp_path}
-    assert run(Config(**options, epochs=1)) == 0
-    capsys.readouterr()
-    assert run(Config(**options, epochs=1)) == 0
-    assert "this run is finished (3 steps)" in capsys.readouterr().out
-    assert run(Config(**options, epochs=1, max_steps=1)) == 0
-    assert json.loads((tmp_path / "config.json").read_text())["settings"]["max_steps"] is None
-    assert run(Config(**options, epochs=1, decay_epochs=1)) == 0
-    assert json.loads((tmp_path / "metrics.json").read_text())["epochs"] == 2
-    assert len(list((tmp_path / "checkpoints").glob("*.index"))) == 1
+def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys):
+    options = {**SMALL, "data": str(maps), "run_dir": run_of_four}
+    assert run(Config(**options, max_steps=4)) == 0
+    assert "this run is finished (4 steps); raise --max-steps to go on" in capsys.readouterr().out
+    assert run(Config(**options, max_steps=1)) == 0
+    assert json.loads((run_of_four / "config.json").read_text())["settings"]["max_steps"] == 4
+    assert run(Config(**options, epochs=2)) == 0
+    assert json.loads((run_of_four / "metrics.json").read_text())["epochs"] == 2
+    assert [path.stem for path in (run_of_four / "checkpoints").glob("*.index")] == ["step-6"]
+    assert run(Config(**options, epochs=2)) == 0
+    assert "this run is finished (6 steps); raise --epochs to go on" in capsys.readouterr().out
 
 
-def test_every_choice_trains(maps, tmp_path):
-    for i, options in enumerate(
-        [
-            {"direction": "aerial_to_map", "update": "simultaneous", "precision": "bfloat16"},
-            {"adversarial_loss": "hinge", "reconstruction": "l2", "normalization": "instance"},
-            {"adversarial_loss": "minimax", "decay_epochs": 1, "batch_size": 4},
-        ]
-    ):
-        folder = tmp_path / str(i)
-        assert run(Config(**SMALL, data=str(maps), run_dir=folder, max_steps=2, **options)) == 0
-        assert np.isfinite(json.loads((folder / "metrics.json").read_text())["val_l1"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"adversarial_loss": "hinge", "reconstruction": "l2", "normalization": "instance"},
+        {"adversarial_loss": "minimax", "decay_epochs": 1, "batch_size": 4},
+    ],
+)
+@pytest.mark.parametrize("measured", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_every_choice_trains(maps, training_alone, tmp_path, options, measured):
+    given = {**SMALL, "data": str(maps), "run_dir": tmp_path, "max_steps": 2}
+    with contextlib.nullcontext() if measured else training_alone():
+        assert run(Config(**given, **options)) == 0
+    losses = [row["generator_loss"] for row in read_csv(tmp_path / "logs" / "steps.csv")]
+    assert len(losses) == 2 and np.isfinite(losses).all() and losses[0] != losses[1]
+    metrics = tmp_path / "metrics.json"
+    assert not measured or np.isfinite(json.loads(metrics.read_text())["val_l1"])
 
 
-def test_a_run_starts_from_another_runs_networks(maps, tmp_path, capsys):
-    options = {"data": str(maps), "max_steps": 1, "learning_rate": 1e-12}
-    assert guarded(capsys, **options, run_dir=tmp_path / "a", seed=1)[0] == 0
-    assert guarded(capsys, **options, run_dir=tmp_path / "b", init_from=tmp_path / "a")[0] == 0
-    a, b = checkpoint(tmp_path / "a"), checkpoint(tmp_path / "b")
+def test_the_other_direction_in_bfloat16_from_one_pass_trains_and_is_measured(finished):
+    folder = finished("aerial_to_map")
+    identity = json.loads((folder / "config.json").read_text())["identity"]
+    assert (identity["precision"], identity["update"]) == ("bfloat16", "simultaneous")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["direction"] == "aerial_to_map" and np.isfinite(metrics["val_l1"])
+
+
+def test_a_run_starts_from_another_runs_networks(maps, finished, training_alone, tmp_path, capsys):
+    start = finished("map_to_aerial")
+    options = {"data": str(maps), "max_steps": 1, "learning_rate": 1e-12, "seed": 1}
+    with training_alone():
+        assert guarded(capsys, **options, run_dir=tmp_path / "b", init_from=start)[0] == 0
+    a, b = checkpoint(start), checkpoint(tmp_path / "b")
     kernel = "generator/0/.ATTRIBUTES/VARIABLE_VALUE"
     np.testing.assert_allclose(a[kernel], b[kernel], atol=1e-8)
     code, error = guarded(capsys, **options, run_dir=tmp_path / "c", init_from=tmp_path / "x")
     assert code == 2 and "x/checkpoints: holds no checkpoint" in error
     assert not (tmp_path / "c").exists()
-    code, error = guarded(
-        capsys, **options, filters=3, run_dir=tmp_path / "c", init_from=tmp_path / "a"
-    )
+    code, error = guarded(capsys, **options, filters=3, run_dir=tmp_path / "c", init_from=start)
     assert code == 2 and "its generator is another one" in error and error.count("\n") == 1
 
 
@@ -157,9 +183,12 @@ def test_a_loss_that_is_not_finite_ends_with_3_and_keeps_the_checkpoint(maps, tm
     assert not (tmp_path / "metrics.json").exists()
 
 
-def test_epochs_may_not_change_while_the_learning_rate_falls(maps, tmp_path, capsys):
+def test_epochs_may_not_change_while_the_learning_rate_falls(
+    maps, training_alone, tmp_path, capsys
+):
     options = {"data": str(maps), "run_dir": tmp_path, "epochs": 1}
-    assert guarded(capsys, **options, decay_epochs=1)[0] == 0
+    with training_alone():
+        assert guarded(capsys, **options, decay_epochs=1)[0] == 0
     code, error = guarded(capsys, **options, decay_epochs=2)
     assert code == 2 and "--epochs, --decay-epochs: " in error
 
@@ -195,14 +224,13 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(case, tmp_path, capsys):
     assert code == 2 and message in error and error.count("\n") == 1
 
 
-def test_another_identity_is_refused_with_the_fields(maps, tmp_path, capsys):
-    options = {"data": str(maps), "run_dir": tmp_path, "max_steps": 1}
-    assert guarded(capsys, **options)[0] == 0
+def test_another_identity_is_refused_with_the_fields(maps, run_of_four, capsys):
+    options = {"data": str(maps), "run_dir": run_of_four, "max_steps": 4}
     code, error = guarded(capsys, **options, seed=3, batch_size=1)
     assert code == 2 and "batch_size 2 -> 1, seed 0 -> 3" in error
 
 
-def test_damaged_pairs_are_listed_and_can_be_skipped(maps, tmp_path, capsys):
+def test_damaged_pairs_are_listed_and_can_be_skipped(maps, training_alone, tmp_path, capsys):
     folder = tmp_path / "data"
     shutil.copytree(maps, folder)
     damaged = folder / "train" / "2.png"
@@ -210,7 +238,8 @@ def test_damaged_pairs_are_listed_and_can_be_skipped(maps, tmp_path, capsys):
     options = {"data": str(folder), "run_dir": tmp_path / "run", "max_steps": 1}
     code, error = guarded(capsys, **options)
     assert code == 2 and "train/2.png: not a readable image" in error and error.count("\n") == 1
-    assert run(Config(**SMALL, **options, skip_unreadable=True)) == 0
+    with training_alone():
+        assert run(Config(**SMALL, **options, skip_unreadable=True)) == 0
     assert "skipped train/2.png" in capsys.readouterr().out
 
 
