@@ -45,7 +45,8 @@ def test_tensorflow_starts_silently_with_onednn_unless_told_otherwise():
 @pytest.fixture
 def driver(tmp_path, monkeypatch):
     """What the driver says of a card, and a place for caches."""
-    monkeypatch.delenv("TF_XLA_FLAGS", raising=False)
+    monkeypatch.setenv("TF_XLA_FLAGS", "")  # so that it is put back
+    monkeypatch.delenv("TF_XLA_FLAGS")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     about = tmp_path / "driver" / "gpus" / "0000:01:00.0" / "information"
     about.parent.mkdir(parents=True)
