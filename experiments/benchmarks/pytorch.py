@@ -107,6 +107,8 @@ def pix2pix_step(filters=64, size=256, compiled=False, bfloat16=False):
             parameters = list(network.parameters())
             gradients = torch.autograd.grad(loss, parameters, retain_graph=True)
             for parameter, gradient in zip(parameters, gradients, strict=True):
+                if gradient.stride() != parameter.stride():  # which Adam in one kernel refuses
+                    gradient = torch.empty_like(parameter).copy_(gradient)
                 parameter.grad = gradient
         for optimizer in optimizers:
             optimizer.step()

@@ -65,6 +65,18 @@ def test_the_fast_manner_of_pytorch_minimises_the_same_losses():
     assert found[True] == pytest.approx(found[False], rel=0.05) and found[True] != found[False]
 
 
+def test_gradients_lie_in_memory_as_their_parameters_do():
+    """Or Adam in one kernel refuses them on a GPU."""
+    torch = pytest.importorskip("torch", reason="PyTorch is no requirement")
+    from experiments.benchmarks import pytorch
+
+    generator, step = pytorch.pix2pix_step(4, 64)
+    # from images in that order those of convolutions come in it, as torch.compile's do
+    batch = torch.rand(2, 3, 64, 64).contiguous(memory_format=torch.channels_last)
+    step(batch, batch.flip(0))
+    assert all(weight.grad.stride() == weight.stride() for weight in generator.parameters())
+
+
 def test_operations_are_those_of_convolutions_and_products_and_their_gradients():
     kernel, matrix = tf.Variable(tf.ones([3, 3, 2, 4])), tf.Variable(tf.ones([8 * 8 * 4, 5]))
 
