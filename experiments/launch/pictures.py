@@ -26,8 +26,9 @@ def image_rows(path: Path, columns: dict[str, np.ndarray], title: str = "") -> N
 def image_table(path: Path, rows: dict[str, np.ndarray]) -> None:
     """One named row for each kind of image, the examples side by side."""
     longest = max(len(images) for images in rows.values())
+    side = 2.4 if max(images.shape[2] for images in rows.values()) > 96 else 1.2  # inches
     figure, axes = pyplot.subplots(
-        len(rows), 1, figsize=(1.2 * longest + 1.0, 1.3 * len(rows)), squeeze=False
+        len(rows), 1, figsize=(side * longest + 1.0, (side + 0.1) * len(rows)), squeeze=False
     )
     for axis, (name, images) in zip(axes[:, 0], rows.items(), strict=True):
         axis.imshow(np.concatenate(list(images), axis=1), interpolation="antialiased")
