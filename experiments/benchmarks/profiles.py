@@ -7,7 +7,7 @@ import re
 import tempfile
 from pathlib import Path
 
-WORKS = 3  # that are profiled
+WORKS = 3  # that are profiled, at least
 
 
 def profile(run) -> tuple[dict[str, float], float | None]:
@@ -20,12 +20,12 @@ def profile(run) -> tuple[dict[str, float], float | None]:
 
     with tempfile.TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):
-            run(WORKS)
+            works = run(WORKS)
         (path,) = glob.glob(f"{folder}/**/*.xplane.pb", recursive=True)
         space = xplane_pb2.XSpace.FromString(Path(path).read_bytes())
     seconds, busy = by_kernel(space)
     seconds = seconds or by_kind(space)
-    return {name: total / WORKS for name, total in seconds.most_common()}, busy
+    return {name: total / works for name, total in seconds.most_common()}, busy
 
 
 def by_kind(space) -> collections.Counter:

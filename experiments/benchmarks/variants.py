@@ -3,7 +3,8 @@
 import dataclasses
 
 PLAIN, TORCH = "plain Keras", "PyTorch"
-OWN, LIBRARY = "tf_gen", "tf_gen, the library alone"  # under a script of ours, or of somebody else
+# by our commands' loop and with their settings, or as somebody else uses it
+OWN, LIBRARY = "tf_gen", "tf_gen, the library alone"
 ALTERNATING = "tf_gen, alternating"
 SAVED, IN_FUNCTION = "tf_gen, SavedModel", "tf_gen, in a tf.function"
 SAVED_ALONE = "tf_gen, SavedModel, in another's program"
@@ -80,6 +81,7 @@ def _ways(pix2pix: bool, gpu: bool) -> list[tuple]:
             (OWN, "float32", True),
             (OWN, "bfloat16", True),
             *[(ALTERNATING, "float32", True)] * pix2pix,
+            *[(LIBRARY, "float32", None)] * (not pix2pix),
         ]
     return [
         (PLAIN, "float32", None),

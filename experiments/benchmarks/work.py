@@ -1,4 +1,5 @@
-"""A variant's work, built in its own process: a function that does it so many times.
+"""A variant's work, built in its own process: a function that does it so many times, or a few
+more, and says how many.
 
 TensorFlow or PyTorch is imported when a variant is built, since that decides which of them, and
 whether with the settings of our scripts.
@@ -13,6 +14,7 @@ from experiments.benchmarks.variants import (
     ALTERNATING,
     AS_THEY_COME,
     BASELINES,
+    OWN,
     SAVED,
     SAVED_ALONE,
     TORCH,
@@ -34,7 +36,7 @@ def make(variant: Variant):
         return _inference(variant), dict
     if variant.model == "pix2pix":
         return _plain_pix2pix(variant) if variant.maker in BASELINES else _own_pix2pix(variant)
-    return _fitted(variant)
+    return _autoencoder(variant)
 
 
 def _arrays(variant: Variant):
@@ -54,6 +56,7 @@ def _repeated(step, read):
         for _ in range(count):
             found = step()
         read(found)
+        return count
 
     return run
 
@@ -136,8 +139,8 @@ def _plain_model(variant):
     return plain_keras.VAE(classes=2) if variant.model == "cvae" else cls[variant.model]()
 
 
-def _fitted(variant):
-    """An autoencoder under Keras' ``fit``."""
+def _autoencoder(variant):
+    """Ours by the loop of our commands, or alone under Keras' ``fit``, as the plain one is."""
     import keras
     import tensorflow as tf
 
@@ -151,12 +154,24 @@ def _fitted(variant):
     batch = _arrays(variant)
     batch = batch if len(batch) > 1 else batch[0]
     # else the end of each fit waits, for as long as it took at worst: not what is measured
-    dataset = without_autotune(tf.data.Dataset.from_tensors(batch).repeat())
-
-    def run(count):
-        model.fit(dataset, steps_per_epoch=count, shuffle=False, verbose=0)
-
+    batches = without_autotune(tf.data.Dataset.from_tensors(batch).repeat())
+    run = (_trained if variant.maker == OWN else _fitted)(model, batches)
     return run, (lambda: _facts(model, batch)) if own else dict
+
+
+def _trained(model, batches):
+    from experiments.benchmarks.trained import InTurns
+
+    model.optimizer.build(model.trainable_variables)
+    return InTurns(model, batches).run
+
+
+def _fitted(model, batches):
+    def run(count):
+        model.fit(batches, steps_per_epoch=count, shuffle=False, verbose=0)
+        return count
+
+    return run
 
 
 def _facts(model, batch) -> dict:

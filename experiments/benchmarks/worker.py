@@ -1,7 +1,8 @@
 """One variant in a process of its own; says how long its work takes when it is asked.
 
 It is built at once, and answers lines with lines of JSON, to standard output: ``built`` with the
-seconds from the start of the process to the end of the first work, and what bounds a work; a number
+seconds from the start of the process to the end of the first work (on a GPU our loop does ten until
+it reads its first logs), and what bounds a work; a number
 of seconds with how long a work took on average over about so many; ``profile`` with where the time
 goes, ``peak`` with that of memory. ``{"error": ...}``, and it ends, if it cannot.
 """
@@ -70,8 +71,8 @@ def _turn(run, seconds: float, one: float) -> float:
 
 def _seconds(run, count: int) -> float:
     began = time.perf_counter()
-    run(count)
-    return (time.perf_counter() - began) / count
+    done = run(count)
+    return (time.perf_counter() - began) / done
 
 
 def _in_a_line(error: Exception, most: int = 400) -> str:
@@ -176,7 +177,9 @@ def _best(work, seconds: float = 2.0) -> float:
     work()  # traces
     ends, found = time.perf_counter() + seconds, []
     while len(found) < 3 or time.perf_counter() < ends:
-        found.append(_seconds(lambda count: work(), 1))
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
     return min(found)
 
 

@@ -28,6 +28,7 @@ def test_on_a_gpu_each_is_measured_compiled_and_not():
     assert labels("vae", gpu=True) == [
         "plain Keras", "PyTorch", "PyTorch, compiled", "PyTorch, compiled, bfloat16",
         "tf_gen, not compiled", "tf_gen, compiled", "tf_gen, compiled, bfloat16",
+        "tf_gen, the library alone",
     ]  # fmt: skip
 
 
