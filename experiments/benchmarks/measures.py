@@ -31,7 +31,7 @@ def measure_all(config, output: Path) -> None:
             # by the best rates so far, in the groups before as well
             report.set_bounds(one, found["rates"])
         print("\n" + "\n".join(lines), flush=True)
-        (output / "benchmark.json").write_text(json.dumps(found, indent=2) + "\n")
+        (output / "benchmark.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
         (output / "benchmark.md").write_text(tables.page(found), encoding="utf-8")
 
     if {"training", "inference", "growth"} & set(config.what):

@@ -116,7 +116,7 @@ def process_peak() -> int | None:
     status = Path("/proc/self/status")
     if not status.exists():
         return None
-    lines = status.read_text().splitlines()
+    lines = status.read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 

@@ -18,19 +18,24 @@ from pathlib import Path
 import tyro
 
 from experiments.launch.errors import Stopped, UsageError
+from experiments.launch.streams import on_signals_that_end, secure_streams
 
 DONE, USER_ERROR, NOT_FINITE, PARTLY, WORKER_LOST = 0, 2, 3, 4, 5
 
 
 def launch(name: str, config_class, run) -> None:
     """Read the command line into a config_class, call ``run(config) -> exit code``, and exit."""
+    secure_streams()
     config = tyro.cli(
         config_class,
         prog=f"python -m experiments.{name}",
         description=f"{sys.modules[run.__module__].__doc__}\n{inspect.cleandoc(config_class.__doc__)}",
     )
     config = _at_home(config)
-    signal.signal(signal.SIGTERM, _terminate)
+    if undecodable := _undecodable(config):
+        _complain(name, f"{undecodable}: is no UTF-8, which TensorFlow needs; rename it")
+        sys.exit(USER_ERROR)
+    on_signals_that_end(_terminate)
     try:
         hold_memory()
         load_tensorflow()
@@ -50,14 +55,28 @@ def _at_home(config):
     return dataclasses.replace(config, **changed)
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM where no training is under way that could end after its step."""
+def _undecodable(config) -> str | None:
+    """The first option whose name of a file is no text."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if isinstance(value, (str, Path)) and not str(value).isprintable():
+            try:
+                str(value).encode()
+            except UnicodeEncodeError:
+                return f"--{field.name.replace('_', '-')} {value}"
+    return None
 
-    number = signal.SIGTERM
+
+class Terminated(KeyboardInterrupt):
+    """A signal where no training is under way that could end after its step."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
 
 
 def _terminate(number, frame):
-    raise Terminated
+    raise Terminated(number)
 
 
 def guarded(name, run, config) -> int:

@@ -1,6 +1,7 @@
 """Options that every training command has; "report" or "ours" says where a default comes from."""
 
 import dataclasses
+import itertools
 import math
 from datetime import datetime
 from pathlib import Path
@@ -58,8 +59,15 @@ def _option(name):
 
 
 def default_run_dir(name: str) -> Path:
-    """``runs/NAME/<date-time>``."""
-    return Path("runs") / name / datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    """``runs/NAME/<date-time>``, made here: what starts within the same second gets another."""
+    time = datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    for number in itertools.count(1):
+        folder = Path("runs") / name / (time if number == 1 else f"{time}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ def dtype_policy(precision: str) -> str:
 def has_bfloat16() -> bool:
     """Whether a GPU, or this processor as far as Linux tells, computes in bfloat16."""
     cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text() if cpuinfo.exists() else "avx512_bf16"
+    flags = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else "avx512_bf16"
     return (
         "avx512_bf16" in flags
         or "amx_bf16" in flags

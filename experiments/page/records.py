@@ -52,13 +52,13 @@ def leaves_out(run: Run, stem: str) -> bool:
 
 def write_json(path: Path, content: dict) -> None:
     """Indented, so that a difference can be read."""
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
 def _thin(source: Path, target: Path) -> None:
     """Every n-th row, the last among them."""
-    with source.open(newline="") as file:
+    with source.open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     stride = -(-len(rows) // ROWS) or 1
-    with target.open("w", newline="") as file:
+    with target.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows[::-1][::stride][::-1]])

@@ -22,7 +22,7 @@ SOURCES = {
 
 def facts(part: str) -> dict:
     """A part of the report, as data."""
-    return tomllib.loads((REPORT / f"{part}.toml").read_text())
+    return tomllib.loads((REPORT / f"{part}.toml").read_text(encoding="utf-8"))
 
 
 def objective_lines(part: str) -> list[str]:

@@ -176,4 +176,4 @@ class Pix2PixTask:
 def _write_summary(path: Path, model) -> None:
     text = io.StringIO()
     model.summary(line_length=100, print_fn=lambda line: text.write(line + "\n"))
-    path.write_text(text.getvalue())
+    path.write_text(text.getvalue(), "utf-8")

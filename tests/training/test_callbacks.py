@@ -91,15 +91,26 @@ def test_going_on_drops_the_events_after_the_checkpoint(tmp_path, cut):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_signal_stops_training_after_the_step_and_the_handler_is_given_back():
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_training_after_the_step_and_the_handler_is_given_back(number):
+    before = signal.getsignal(number)
 
     def logs(step):
         if step == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
         return {}
 
     with callbacks.StopOnSignal() as stop:
         model = drive([stop], logs=logs)
-    assert model.stop_training is True and stop.received == signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert model.stop_training is True and stop.received == number
+    assert signal.getsignal(number) is before
+
+
+def test_a_hangup_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with callbacks.StopOnSignal() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)  # as under nohup
+        assert stop.received is None
+    finally:
+        signal.signal(signal.SIGHUP, before)

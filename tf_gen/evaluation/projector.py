@@ -27,9 +27,11 @@ def write_projector(folder, latents, images, names) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     np.savetxt(folder / "latents.tsv", latents, fmt="%.5g", delimiter="\t")
-    (folder / "names.tsv").write_text("".join(f"{_one_line(name)}\n" for name in names))
+    (folder / "names.tsv").write_text(
+        "".join(f"{_one_line(name)}\n" for name in names), "utf-8", "backslashreplace"
+    )
     Image.fromarray(_sprite(images)).save(folder / "thumbnails.png")
-    (folder / "projector_config.pbtxt").write_text(CONFIG.format(size=THUMBNAIL))
+    (folder / "projector_config.pbtxt").write_text(CONFIG.format(size=THUMBNAIL), "utf-8")
 
 
 def _one_line(name: str) -> str:

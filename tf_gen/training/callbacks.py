@@ -141,10 +141,12 @@ class EpochSummary(keras.callbacks.Callback):
 
 
 class StopOnSignal(keras.callbacks.Callback):
-    """Ends training after the present step on Ctrl-C or SIGTERM; a second signal ends at once.
+    """Ends training after the present step on Ctrl-C, SIGTERM, SIGHUP (the terminal is closed) or
+    SIGPIPE (who reads the output has gone); a second signal ends at once.
 
-    A context manager, which gives the signals' handlers back. ``received`` is the signal's
-    number, or None. Put it before Checkpoints in the list: that writes the last one.
+    A context manager, which gives the signals' handlers back; a SIGHUP or SIGPIPE that the
+    program ignores stays ignored. ``received`` is the signal's number, or None. Put it before
+    Checkpoints in the list: that writes the last one.
     """
 
     def __init__(self):
@@ -152,9 +154,11 @@ class StopOnSignal(keras.callbacks.Callback):
         self.received = None
 
     def __enter__(self):
-        self._before = {
-            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE")  # the last two not on every system
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        ignored = [n for n in numbers[2:] if signal.getsignal(n) is signal.SIG_IGN]
+        numbers = [number for number in numbers if number not in ignored]
+        self._before = {number: signal.signal(number, self._note) for number in numbers}
         return self
 
     def __exit__(self, *error):

@@ -202,7 +202,7 @@ class Checkpoints(keras.callbacks.Callback):
         # For tf.train.latest_checkpoint: nothing here reads it, and TensorFlow's own function that
         # writes it is deprecated.
         (self.folder / "checkpoint.part").write_text(
-            f'model_checkpoint_path: "step-{newest_step(self.folder)}"\n'
+            f'model_checkpoint_path: "step-{newest_step(self.folder)}"\n', "utf-8"
         )
         os.replace(self.folder / "checkpoint.part", self.folder / "checkpoint")
 
@@ -237,12 +237,16 @@ class Checkpoints(keras.callbacks.Callback):
         os.replace(temporary, self.folder / "best.weights.h5")
         record = {"epoch": epoch + 1, "step": _number(self.step), self.by: value}
         temporary = self.folder / "new.json"
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
+        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
         os.replace(temporary, self.folder / "best.json")
 
     def _best_so_far(self):
         record = self.folder / "best.json"
-        return json.loads(record.read_text())[self.by] if record.exists() else float("inf")
+        return (
+            json.loads(record.read_text(encoding="utf-8"))[self.by]
+            if record.exists()
+            else float("inf")
+        )
 
     def on_train_end(self, logs=None):
         self.save()

@@ -41,15 +41,15 @@ class CsvLog:
 
     def __init__(self, path: Path, key: str, last: int):
         self.path, self.key = path, key
-        text = path.read_text() if path.exists() else ""
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
         header, *rows = text.rpartition("\n")[0].split("\n")  # a kill may have cut the last line
         kept = [header, *(row for row in rows if int(row.partition(",")[0]) <= last)]
         temporary = path.with_suffix(".part")
-        temporary.write_text("".join(f"{line}\n" for line in kept if line))
+        temporary.write_text("".join(f"{line}\n" for line in kept if line), "utf-8")
         os.replace(temporary, path)
 
     def write(self, number, logs):
-        with self.path.open("a") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             if file.tell() == 0:
                 file.write(",".join([self.key, *logs]) + "\n")
             file.write(",".join([str(number), *(f"{v:.9g}" for v in logs.values())]) + "\n")
@@ -59,7 +59,7 @@ def read_csv(path) -> list[dict[str, float]]:
     """The rows of a log that History wrote; none if there is no such file."""
     if not Path(path).exists():
         return []
-    with open(path, newline="") as file:
+    with open(path, encoding="utf-8", newline="") as file:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 

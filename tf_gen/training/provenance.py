@@ -48,7 +48,9 @@ def processor() -> str:
     if not cpuinfo.exists():
         return platform.processor() or platform.machine()
     fields = dict(
-        line.split(":", 1) for line in cpuinfo.read_text().splitlines()[:60] if ":" in line
+        line.split(":", 1)
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines()[:60]
+        if ":" in line
     )
     fields = {name.strip(): value.strip() for name, value in fields.items()}
     flags = set(fields.get("flags", "").split()) & VECTORS

@@ -32,7 +32,7 @@ class RunDir:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             probe = self.path / ".writable"
-            probe.write_text("")
+            probe.touch()
             probe.unlink()
         except OSError as error:
             raise UserError(
@@ -93,7 +93,7 @@ class RunDir:
         """A JSON file of the folder, or None. Raises: UserError if it is no JSON."""
         path = self / name
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except ValueError as error:  # no JSON, or no text
@@ -109,7 +109,7 @@ class RunDir:
             for name, value in content.items()
         }
         temporary = self / f".{name}"
-        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", "utf-8")
         os.replace(temporary, self / name)
 
 

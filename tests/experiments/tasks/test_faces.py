@@ -115,7 +115,7 @@ def test_a_run_leaves_a_complete_folder(finished, name):
 @every_run
 def test_the_lines_of_a_runs_readme_load_its_model(finished, name, monkeypatch):
     monkeypatch.chdir(finished(name))
-    readme = Path("README.md").read_text()
+    readme = Path("README.md").read_text(encoding="utf-8")
     (lines,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     found = {"images": np.zeros((2, 16, 16, 3), np.float32)}
     exec(lines, found)
