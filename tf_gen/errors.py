@@ -1,4 +1,6 @@
-"""The package's own exceptions, and a check of arguments."""
+"""The package's own exceptions, a check of arguments, and of what Keras is set to."""
+
+import keras
 
 
 class UserError(ValueError):
@@ -6,8 +8,7 @@ class UserError(ValueError):
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss or a gradient stopped being finite. That network's weights were not updated, unless
-    XLA compiled the step."""
+    """A loss or a gradient stopped being finite; that step has changed nothing."""
 
 
 class WorkerLostError(RuntimeError):
@@ -22,3 +23,25 @@ def check_choice(name, value, choices):
     """Raises: ValueError if the value is none of the choices."""
     if value not in choices:
         raise ValueError(f"{name} {value!r} is not one of {', '.join(map(str, choices))}")
+
+
+def _check_keras():
+    """Raise ImportError, as all of the package is imported, if Keras is set to what cannot work.
+
+    Whoever sets it so later will see what Keras makes of it.
+    """
+    found = {
+        "backend": (keras.config.backend(), "tensorflow"),
+        "image_data_format": (keras.config.image_data_format(), "channels_last"),
+    }
+    if keras.config.floatx() == "float16":  # weights and statistics would be, too
+        found["floatx"] = ("float16", "float32")
+    for name, (value, wanted) in found.items():
+        if value != wanted:
+            raise ImportError(
+                f"Keras' {name} is {value!r}, tf_gen needs {wanted!r}: mend ~/.keras/keras.json or "
+                "the environment before keras is imported"
+            )
+
+
+_check_keras()

@@ -143,14 +143,19 @@ def load_tensorflow() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # else a process takes all memory of a GPU, and the next one fails
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     keep_compiled_programs()
     sys.stderr.flush()
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
+        import keras
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+        # whatever ~/.keras/keras.json says
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_floatx("float32")
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)

@@ -1,5 +1,6 @@
 """Translating images that have no target with a trained pix2pix: names, sizes, files."""
 
+import os
 import sys
 from collections import Counter
 from pathlib import Path, PurePosixPath
@@ -59,8 +60,9 @@ def find_images(source: Path, output: Path) -> tuple[Path, list[str]]:
 def output_files(output: Path, root: Path, names: list[str]) -> list[Path]:
     """The file to write for each name. Raises: UsageError if one of them is an input."""
     targets = [output / name for name in png_names(names)]
-    inputs = {(root / name).resolve() for name in names}
-    if lost := inputs & {target.resolve() for target in targets}:
+    # not resolve(): that raises for a link to itself, which is named when it is read
+    inputs = {os.path.realpath(root / name) for name in names}
+    if lost := inputs & {os.path.realpath(target) for target in targets}:
         raise UsageError(
             f"--output {output}: {min(lost)} would be overwritten; give another folder"
         )

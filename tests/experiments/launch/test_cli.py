@@ -1,6 +1,7 @@
 """What every command shares: the home folder, and how TensorFlow is started."""
 
 import dataclasses
+import json
 import os
 import re
 import subprocess
@@ -27,13 +28,19 @@ def test_a_tilde_that_the_shell_left_is_the_home_folder(monkeypatch):
     assert cli._at_home(Options(data="synthetic")).data == "synthetic"
 
 
-def test_tensorflow_starts_silently_with_onednn_unless_told_otherwise():
+def test_tensorflow_starts_silently_with_onednn_unless_told_otherwise_and_keras_as_it_must(
+    tmp_path,
+):
     code = (
         "import os; from experiments.launch.cli import load_tensorflow; load_tensorflow();"
-        "from tensorflow.python.framework import test_util;"
+        "from tensorflow.python.framework import test_util; import keras, tf_gen;"
+        "assert keras.config.floatx() == 'float32';"
         "print(test_util.IsMklEnabled())"
     )
+    settings = {"backend": "jax", "image_data_format": "channels_first", "floatx": "float16"}
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
     own = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    own["KERAS_HOME"] = str(tmp_path)
     for given, enabled in (({}, True), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, False)):
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True,

@@ -247,9 +247,11 @@ def test_a_bad_file_among_good_ones_is_named_and_the_good_ones_are_done(run_dir,
 def test_bad_files_alone_are_done_in_part_too(translate, folder, capsys):
     (folder / "a.jpg").write_text("no image")
     (folder / "b.png").symlink_to(folder / "nowhere")
+    (folder / "c.png").symlink_to(folder / "c.png")
     assert translate() == PARTLY
     assert files_in(folder.parent / "out") == []
     errors = capsys.readouterr().err
+    assert "c.png: No such file" in errors
     assert "a.jpg: not a readable image" in errors
     assert "b.png: No such file" in errors
 
