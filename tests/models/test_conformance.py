@@ -221,8 +221,9 @@ def test_in_bfloat16_what_is_kept_and_what_comes_out_is_float32(name):
 @every_trainable_model
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_one_step_moves_every_trainable_weight_and_stays_finite(name, dtype):
-    # By another seed what real and fake patches say of the logits' bias may cancel in bfloat16.
-    model = compiled(name, dtype=dtype, seed=8)
+    model = compiled(name, dtype=dtype)
+    if name == "pix2pix":  # at 0 what real and fake patches say of it cancels in bfloat16
+        model.discriminator.logits.bias.assign([0.5])
     before = {v.path: v.numpy() for v in model.trainable_variables}
     logs = model.train_step(CASES[name].batch(images()))
     assert {(value.dtype, value.shape) for value in logs.values()} == {(tf.float32, ())}
