@@ -1,10 +1,9 @@
 """What every model keeps to, one list for all: files, graphs, batches, precision, training."""
 
+import contextlib
 import functools
 import inspect
 import json
-import subprocess
-import sys
 import types
 from typing import NamedTuple
 
@@ -46,7 +45,7 @@ def vq_vae_ema(channels=3, **options):
 
 
 def generator(channels=3, normalization="batch", **options):
-    model = UNetGenerator(4, 4, channels, normalization, name="generator", **options)
+    model = UNetGenerator(4, 2, channels, normalization, name="generator", **options)
     model.build((None, 16, 16, channels))
     return model
 
@@ -58,7 +57,7 @@ def discriminator(channels=3, normalization="batch", **options):
 
 
 def pix2pix(channels=3, **options):
-    # Not "batch": at the 1 x 1 bottleneck the two or three values of a channel may cancel.
+    # of each image: some batches hold but one
     options = {"normalization": "instance", **options}
     model = Pix2Pix(generator(channels, **options), discriminator(channels, **options))
     model.build((None, 16, 16, channels))
@@ -223,6 +222,8 @@ def test_in_bfloat16_what_is_kept_and_what_comes_out_is_float32(name):
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_one_step_moves_every_trainable_weight_and_stays_finite(name, dtype):
     model = compiled(name, dtype=dtype)
+    if name == "pix2pix":  # at 0 what real and fake patches say of it cancels in bfloat16
+        model.discriminator.logits.bias.assign([0.5])
     before = {v.path: v.numpy() for v in model.trainable_variables}
     logs = model.train_step(CASES[name].batch(images()))
     assert {(value.dtype, value.shape) for value in logs.values()} == {(tf.float32, ())}
@@ -346,13 +347,14 @@ def dataset(name, count=5, size=2):
 
 @pytest.fixture(scope="module")
 def fresh():
-    """(name) -> the model as it comes from ``compiled``; it is one object, traced once."""
+    """(name, seed) -> the model as it comes from ``compiled``; it is one object, traced once."""
     make = functools.cache(compiled)
 
-    def reset(name):
-        model, new = make(name), compiled(name)
+    def reset(name, seed=7):
+        model, new = make(name), compiled(name, seed=seed)
         for old, first in zip(kept(model) + moments(model), kept(new) + moments(new), strict=True):
             old.assign(first)
+        model._initial_epoch = None  # which BackupAndRestore sets
         return model
 
     return reset
@@ -440,9 +442,10 @@ def test_a_run_cut_short_goes_on_in_a_new_model_as_if_it_had_not_been(
         if epoch == 1:
             raise KeyboardInterrupt
 
-    whole, first, second = fitted(name), fresh(name), compiled(name, seed=8)
+    whole = fitted(name)
     with pytest.raises(KeyboardInterrupt):
-        run(first, keras.callbacks.LambdaCallback(on_epoch_begin=cut))
+        run(fresh(name), keras.callbacks.LambdaCallback(on_epoch_begin=cut))
+    second = fresh(name, seed=8)
     run(second)
     same(values(kept(second)), whole.weights, atol=1e-6)
     same(values(moments(second)), whole.moments, rtol=1e-4, atol=1e-6)
@@ -460,11 +463,11 @@ def test_arrays_train_as_the_dataset_does(name, fresh, fitted):
 @every_trainable_model
 def test_fit_comes_close_to_a_few_images(name, fresh):
     model, error = fresh(name), "l1" if name == "pix2pix" else "recon_loss"
-    model.optimizer.learning_rate = 0.003
+    model.optimizer.learning_rate = 0.01
     flat = np.broadcast_to(np.eye(4, 3, dtype=np.float32)[:, None, None], (4, 16, 16, 3))
     data = tf.data.Dataset.from_tensor_slices(CASES[name].batch(flat)).batch(4)
     before = model.evaluate(data, verbose=0, return_dict=True)[error]
-    model.fit(data.repeat(300), shuffle=False, verbose=0)
+    model.fit(data.repeat(100), shuffle=False, verbose=0)
     after = model.evaluate(data, verbose=0, return_dict=True)[error]
     assert after < before / 3
 
@@ -513,73 +516,45 @@ def test_in_float16_a_gradient_that_overflows_is_skipped_a_loss_that_is_nan_is_n
 
 # Two replicas ----------------------------------------------------------------------------
 
-REPLICAS = """
-import contextlib, importlib.util, json, sys, warnings
-import tensorflow as tf
-cpu, = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-import keras, numpy as np
-warnings.simplefilter("error")
-warnings.filterwarnings("ignore", "__array__")
-spec = importlib.util.spec_from_file_location("conformance", sys.argv[1])
-here = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(here)
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+WHOLE = {
+    "vae": {},
+    "cvae": {},
+    "vq_vae": {},
+    "vq_vae_ema": {"restart_below": 2.0},
+    "pix2pix": {},
+}
 
-def run(name, scope, run_eagerly, count, **options):
+
+def trained_in(scope, name, count, run_eagerly=True, shown=4, **options):
+    """(A model that was made in a strategy's scope, the figures of an epoch.)"""
     with scope:
-        model = here.compiled(name, **options)
+        model = compiled(name, **options)
         model.run_eagerly = run_eagerly
-    # Last unequal shares, but where an evaluation's noise goes by an example's place in its share.
-    shown = 7 if name == "pix2pix" else 4
+    validation = dataset(name, shown, 4) if shown else None
     return model, model.fit(
-        here.dataset(name, count), shuffle=False, verbose=0,
-        validation_data=here.dataset(name, shown, 4),
+        dataset(name, count), shuffle=False, verbose=0, validation_data=validation
     ).history
 
-found = []
-for name, options in json.loads(sys.argv[2]):
-    options["normalization"] = "none"
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_two_replicas_train_as_one_device_does_on_the_whole_batch(name, two_replicas):
+    options = {"count": 4, "normalization": "none", **WHOLE[name]}
+    # Last unequal shares, but where an evaluation's noise goes by an example's place in its share.
+    options["shown"] = 7 if name == "pix2pix" else 4
     eager = name in ("cvae", "vq_vae")  # the others cover the graph
-    many, figures = run(name, strategy.scope(), eager, 4, **options)
-    one, expected = run(name, contextlib.nullcontext(), True, 4, **options)
-    pairs = zip(here.kept(many), here.kept(one))
-    differences = [np.abs(a.numpy() - b.numpy()).max() for a, b in pairs]
+    many, figures = trained_in(two_replicas.scope(), name, run_eagerly=eager, **options)
+    one, expected = trained_in(contextlib.nullcontext(), name, **options)
+    for a, b in zip(kept(many), kept(one), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5, err_msg=b.path)
     expected.pop("val_ssim", None)  # of noise: near 0, so its relative error is large
-    differences += [abs(figures[key][0] / expected[key][0] - 1) for key in expected]
-    found.append(float(max(differences)))
-for name in sys.argv[3:]:
-    model, figures = run(name, strategy.scope(), True, 2, normalization="batch")
+    for key, value in expected.items():
+        np.testing.assert_allclose(figures[key], value, rtol=1e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["vae", "vq_vae", "pix2pix"])
+def test_two_replicas_with_batch_normalisation_keep_the_same_trainable_weights(name, two_replicas):
+    options = {"count": 2, "shown": 0, "normalization": "batch"}
+    model, figures = trained_in(two_replicas.scope(), name, **options)
     assert np.isfinite([values[0] for values in figures.values()]).all()
-    copies = [v.value.values for v in model.trainable_variables]
-    found.append(float(max(np.abs(a.numpy() - b.numpy()).max() for a, b in copies)))
-print(json.dumps(found))
-"""
-DISTRIBUTED = [
-    ["vae", {}],
-    ["cvae", {}],
-    ["vq_vae", {}],
-    ["vq_vae_ema", {"restart_below": 2.0}],
-    ["pix2pix", {}],
-]
-NORMALISED = ["vae", "vq_vae", "pix2pix"]
-
-
-@pytest.fixture(scope="module")
-def replicas():
-    """Differences found in a process that splits its processor in two before TensorFlow starts."""
-    done = subprocess.run(
-        [sys.executable, "-c", REPLICAS, __file__, json.dumps(DISTRIBUTED), *NORMALISED],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-@pytest.mark.parametrize("i", range(len(DISTRIBUTED)), ids=map(str, DISTRIBUTED))
-def test_two_replicas_train_as_one_device_does_on_the_whole_batch(i, replicas):
-    assert replicas[i] < 1e-5
-
-
-@pytest.mark.parametrize("i", range(len(NORMALISED)), ids=NORMALISED)
-def test_two_replicas_with_batch_normalisation_keep_the_same_trainable_weights(i, replicas):
-    assert replicas[len(DISTRIBUTED) + i] == 0
+    for variable in model.trainable_variables:
+        np.testing.assert_array_equal(*variable.value.values, err_msg=variable.path)
