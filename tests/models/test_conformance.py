@@ -311,6 +311,23 @@ def test_a_step_compiled_by_xla_equals_one_that_is_not_and_is_undone_like_it(nam
 
 
 @every_trainable_model
+def test_what_is_not_trainable_does_not_change_in_any_way(name):
+    model = compiled(name)
+    frozen = [model.generator] if name == "pix2pix" else [model.encoder]
+    frozen += [model.quantizer] if "vq" in name else []
+    for part in frozen:
+        part.trainable = False
+    before = [values(part.variables) for part in frozen]
+    moved = values(model.trainable_variables)
+    model.train_step(CASES[name].batch(images()))
+    for part, variables in zip(frozen, before, strict=True):
+        same(values(part.variables), variables)
+    assert all(
+        (a != b).any() for a, b in zip(moved, values(model.trainable_variables), strict=True)
+    )
+
+
+@every_trainable_model
 def test_no_variable_lies_on_the_host_where_a_step_compiled_for_a_gpu_cannot_reach_it(name):
     model = compiled(name)
     variables = [*model.variables, *(v for o in optimizers(model) for v in o.variables)]

@@ -14,7 +14,8 @@ NORMALIZATIONS = ("batch", "sync_batch", "instance", "none")
 class BatchNorm(keras.layers.BatchNormalization):
     """Keras' batch normalisation over the channels of [B, H, W, C], on TensorFlow's fused kernel.
 
-    Call: ``x``; ``training=True`` moves the moving statistics; ``statistics`` is one of
+    Call: ``x``; ``training=True`` moves the moving statistics (with ``trainable = False`` it is as
+    ``training=False``); ``statistics`` is one of
 
     - ``"batch"`` (default in training): mean and variance of this batch;
     - ``"image"``: of each image alone, so no example depends on another;
@@ -28,6 +29,7 @@ class BatchNorm(keras.layers.BatchNormalization):
     """
 
     def call(self, x, training=False, statistics=None, mask=None):
+        training = training and self.trainable  # frozen, it is in inference, as Keras' own
         statistics = statistics or ("batch" if training else "fixed")
         check_choice("statistics", statistics, STATISTICS)
         if statistics == "fixed":

@@ -35,7 +35,8 @@ class VectorQuantizer(keras.layers.Layer):
     - ``codebook_loss``, float32 scalar: the mean of ``(sg[z] - e)^2`` over all elements;
     - ``commitment_loss``, float32 scalar: the mean of ``(z - sg[e])^2``, without its weight.
 
-    With ``training=True`` the moving averages move and codes are restarted. The codebook and
+    With ``training=True`` the moving averages move and codes are restarted, unless the layer's
+    ``trainable`` is False. The codebook and
     all its arithmetic are float32 whatever the compute type; under ``tf.distribute`` the sums
     and the restarts are those of all replicas.
     """
@@ -101,7 +102,7 @@ class VectorQuantizer(keras.layers.Layer):
             "codebook_loss": tf.reduce_mean(tf.square(tf.stop_gradient(wide) - chosen)),
             "commitment_loss": tf.reduce_mean(tf.square(wide - tf.stop_gradient(chosen))),
         }
-        if training and (self.codebook == "ema" or self.restart_below):
+        if training and self.trainable and (self.codebook == "ema" or self.restart_below):
             self._update(tf.stop_gradient(flat), codes)
         return found
 
