@@ -55,6 +55,19 @@ def two_replicas():
 
 
 @pytest.fixture(scope="session")
+def halved(two_replicas):
+    """(batch) -> what each of the two replicas gets of it."""
+
+    def split(batch):
+        halves = [tf.constant(half) for half in np.split(batch, 2)]
+        return two_replicas.experimental_distribute_values_from_function(
+            lambda context: halves[context.replica_id_in_sync_group]
+        )
+
+    return split
+
+
+@pytest.fixture(scope="session")
 def pairs():
     """(inputs, targets): float32 [8, 32, 32, 3] each, in [-1, 1]."""
     draw = np.random.default_rng(0).uniform(-1, 1, (2, 8, SIZE, SIZE, 3)).astype(np.float32)
