@@ -27,15 +27,15 @@ def pytest_configure(config):
 SIZE = 32
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_pix2pix():
     """(options of Pix2Pix) -> a built, compiled model for 32 x 32 images, always the same."""
 
-    def make(compiled=True, normalization="batch", dtype=None, **options):
+    def make(compiled=True, normalization="batch", dtype=None, depth=3, **options):
         keras.utils.set_random_seed(7)
         shared = {"normalization": normalization, "dtype": dtype}
         model = Pix2Pix(
-            UNetGenerator(filters=4, depth=5, name="generator", **shared),
+            UNetGenerator(filters=4, depth=depth, name="generator", **shared),
             PatchDiscriminator(filters=4, receptive_field=16, name="discriminator", **shared),
             **options,
         )
@@ -54,10 +54,24 @@ def two_replicas():
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def halved(two_replicas):
+    """(batch) -> what each of the two replicas gets of it."""
+
+    def split(batch):
+        halves = [tf.constant(half) for half in np.split(batch, 2)]
+        return two_replicas.experimental_distribute_values_from_function(
+            lambda context: halves[context.replica_id_in_sync_group]
+        )
+
+    return split
+
+
+@pytest.fixture(scope="session")
 def pairs():
     """(inputs, targets): float32 [8, 32, 32, 3] each, in [-1, 1]."""
     draw = np.random.default_rng(0).uniform(-1, 1, (2, 8, SIZE, SIZE, 3)).astype(np.float32)
+    draw.flags.writeable = False
     return draw[0], draw[1]
 
 

@@ -48,8 +48,8 @@ def test_an_autoencoder_is_loaded_as_it_was_and_trains_on(kind, tmp_path):
         model.fit(*data, batch_size=4, verbose=0)
         return [v.numpy() for v in model.weights + model.optimizer.variables]
 
-    batch, found = images(16, 8, 8, 3), []
-    data = (batch, np.arange(16) % 2) if kind == "cvae" else (batch,)
+    batch, found = images(8, 8, 8, 3), []
+    data = (batch, np.arange(8) % 2) if kind == "cvae" else (batch,)
     batch = data if kind == "cvae" else batch
     for a, b in zip(trained(saves=True), trained(saves=False), strict=True):
         np.testing.assert_array_equal(a, b)

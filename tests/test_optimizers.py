@@ -1,8 +1,6 @@
 """FusedAdam against Keras' own Adam; gradients scaled, shared out and looked at."""
 
-import subprocess
-import sys
-from pathlib import Path
+import itertools
 
 import keras
 import numpy as np
@@ -11,8 +9,6 @@ import tensorflow as tf
 from keras.optimizers import SGD, LossScaleOptimizer
 
 from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient
-
-ROOT = Path(__file__).parents[1]
 
 
 def train(optimizer_class, steps=100, **options):
@@ -91,10 +87,21 @@ def test_a_finite_step_is_taken(make, jit_compile):
     assert painter.values == [[0, -1], [-3], 10] and int(painter.optimizer.iterations) == 1
 
 
-@compiled_or_not
-@pytest.mark.parametrize("at_once", [False, True])
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("where", ["loss", "first", "second"])
+PAIRS = [  # each choice of one beside each of another
+    ("loss", np.nan, False, False), ("loss", np.inf, True, False), ("loss", -np.inf, False, True),
+    ("first", np.nan, True, True), ("first", np.inf, False, True), ("first", -np.inf, True, False),
+    ("second", np.nan, False, True), ("second", np.inf, True, False),
+    ("second", -np.inf, False, False),
+]  # fmt: skip
+EVERY = itertools.product(
+    ("loss", "first", "second"), (np.nan, np.inf, -np.inf), (False, True), (False, True)
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "bad", "at_once", "jit_compile"),
+    [pytest.param(*case, marks=[pytest.mark.slow] * (case not in PAIRS)) for case in EVERY],
+)
 def test_a_step_that_is_not_finite_gives_nan_and_changes_nothing(where, bad, at_once, jit_compile):
     painter = Painter(FusedAdam(0.5), jit_compile)
     painter.step()
@@ -135,27 +142,14 @@ def test_the_gradient_of_gathered_rows_is_looked_at_too(bad):
     np.testing.assert_array_equal(rows, expected)
 
 
-REPLICAS = """
-import numpy as np
-import tensorflow as tf
-
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
-import keras
-from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient
-
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-rng = np.random.default_rng(0)
-batches = rng.normal(size=(3, 8, 6)).astype(np.float32)  # five inputs and what to predict
-
-
 class Line:
+    """Five weights of a linear model, and its step on rows of five inputs and what to predict."""
+
     jit_compile, non_trainable_variables = False, ()
 
-    def __init__(self, make_optimizer):
+    def __init__(self, optimizer):
         self.weights = keras.Variable([1.0, 2.0, 3.0, 4.0, 5.0])
-        self.optimizer = make_optimizer()
+        self.optimizer = optimizer
         self.optimizer.build([self.weights])
 
     def step(self, batch):
@@ -169,50 +163,26 @@ class Line:
         update.end()
 
 
-def sgd():
-    return keras.optimizers.SGD(0.1)
+@pytest.mark.parametrize(
+    "make", [lambda: SGD(0.1), lambda: LossScaleOptimizer(SGD(0.1)), lambda: FusedAdam(0.1)]
+)
+def test_two_replicas_with_half_the_batch_each_step_as_one_with_all_of_it(
+    make, two_replicas, halved
+):
+    def assert_same():
+        for copy in shared.weights.value.values:
+            np.testing.assert_allclose(copy, alone.weights, rtol=1e-5)
 
-
-def loss_scale():
-    return keras.optimizers.LossScaleOptimizer(sgd())
-
-
-def fused_adam():
-    return FusedAdam(0.1)
-
-
-for make_optimizer in (sgd, loss_scale, fused_adam):
-    alone = Line(make_optimizer)
-    with strategy.scope():
-        shared = Line(make_optimizer)
-
-    @tf.function
-    def step(halves):
-        strategy.run(shared.step, [halves])
-
+    batches = np.random.default_rng(0).normal(size=(3, 8, 6)).astype(np.float32)
+    alone = Line(make())
+    with two_replicas.scope():
+        shared = Line(make())
+    step = tf.function(lambda halves: two_replicas.run(shared.step, [halves]) and None)
     for batch in batches:
         alone.step(tf.constant(batch))
-        halves = [tf.constant(batch[:4]), tf.constant(batch[4:])]
-        step(strategy.experimental_distribute_values_from_function(
-            lambda context: halves[context.replica_id_in_sync_group]
-        ))
+        step(halved(batch))
     assert abs(alone.weights.numpy() - np.arange(1, 6)).min() > 0.01
-    copies = strategy.experimental_local_results(shared.weights.value)
-    for copy in copies:
-        np.testing.assert_allclose(copy, alone.weights, rtol=1e-5, err_msg=make_optimizer.__name__)
-    try:
-        strategy.run(shared.step, [tf.constant(batches[0] * np.nan)])
-    except tf.errors.InvalidArgumentError as error:
-        assert "the line's loss or gradient" in error.message
-    else:
-        assert make_optimizer is loss_scale, "nothing was raised"
-    for copy in strategy.experimental_local_results(shared.weights.value):
-        np.testing.assert_allclose(copy, alone.weights, rtol=1e-5, err_msg=make_optimizer.__name__)
-"""
-
-
-def test_two_replicas_with_half_the_batch_each_step_as_one_with_all_of_it():
-    done = subprocess.run(
-        [sys.executable, "-c", REPLICAS], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    assert_same()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="the line's loss or gradient"):
+        two_replicas.run(shared.step, [tf.constant(batches[0] * np.nan)])
+    assert_same()

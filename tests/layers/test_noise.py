@@ -1,9 +1,5 @@
 """Noise belongs to the example."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +7,6 @@ from scipy import stats
 
 from tf_gen.layers import ExampleDropout, example_normal, example_seeds, example_uniform
 
-ROOT = Path(__file__).parents[2]
 ONES = np.ones((4, 16, 16, 8), np.float32)
 
 
@@ -29,37 +24,17 @@ def test_a_pair_of_numbers_is_a_seed_whose_second_counts():
     assert (example_seeds(tf.constant([3, 1]), 4).numpy() != example_seeds(3, 4).numpy()).any()
 
 
-REPLICAS = """
-import numpy as np
-import tensorflow as tf
+def test_replicas_draw_the_seeds_of_their_rows_in_the_whole_batch(two_replicas):
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int32)] * 2)
+    def draw(count, step):
+        return two_replicas.run(lambda: example_seeds(3, count, step))
 
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
-from tf_gen.layers import example_seeds
-
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-
-
-@tf.function(input_signature=[tf.TensorSpec([], tf.int32)] * 2)
-def draw(count, step):
-    return strategy.run(lambda: example_seeds(3, count, step))
-
-
-for count, step in ((3, 5), (4, 6)):
-    parts = strategy.experimental_local_results(draw(count, step))
-    assert [part.shape for part in parts] == [(count, 2)] * 2
-    np.testing.assert_array_equal(tf.concat(parts, 0), example_seeds(3, 2 * count, step))
-with strategy.scope():  # outside of all replicas: the whole batch
-    np.testing.assert_array_equal(example_seeds(3, 6), example_seeds(3, 8)[:6])
-"""
-
-
-def test_replicas_draw_the_seeds_of_their_rows_in_the_whole_batch():
-    done = subprocess.run(
-        [sys.executable, "-c", REPLICAS], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    for count, step in ((3, 5), (4, 6)):
+        parts = draw(count, step).values
+        assert [part.shape for part in parts] == [(count, 2)] * 2
+        np.testing.assert_array_equal(tf.concat(parts, 0), example_seeds(3, 2 * count, step))
+    with two_replicas.scope():  # outside of all replicas: the whole batch
+        np.testing.assert_array_equal(example_seeds(3, 6), example_seeds(3, 8)[:6])
 
 
 def pcg4d(v):

@@ -1,9 +1,5 @@
 """The codebook against NumPy loops, SciPy's k-means, and itself on two replicas."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -14,7 +10,6 @@ from scipy.cluster.vq import kmeans2
 from tf_gen.errors import UserError
 from tf_gen.layers import VectorQuantizer, vector_quantizer
 
-ROOT = Path(__file__).parents[2]
 CODES, WIDTH = 6, 3
 RNG = np.random.default_rng(0)
 VECTORS = RNG.normal(size=(CODES, WIDTH)).astype(np.float32)
@@ -345,54 +340,29 @@ def test_unknown_choices_are_refused(option):
 # Two replicas ----------------------------------------------------------------------------
 
 KINDS = {"ema": ("ema", 0.0), "ema_restarts": ("ema", 0.6), "gradient_restarts": ("gradient", 0.6)}
-REPLICAS = """
-import sys
-
-import numpy as np
-import tensorflow as tf
-
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
-from tf_gen.layers import VectorQuantizer
-
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-batches, found = np.load(sys.argv[1]), {}
-for kind, codebook, bound in zip(*[iter(sys.argv[3:])] * 3):
-    with strategy.scope():
-        layer = VectorQuantizer(12, codebook, decay=0.9, restart_below=float(bound))
-        layer.build((None, batches.shape[-1]))
-
-    @tf.function
-    def step(halves):
-        return strategy.run(lambda z: layer(z, training=True)["codes"], [halves])
-
-    for i, batch in enumerate(batches):
-        halves = [tf.constant(half) for half in np.split(batch, 2)]
-        codes = step(strategy.experimental_distribute_values_from_function(
-            lambda context: halves[context.replica_id_in_sync_group]
-        ))
-        found[f"{kind} {i} codes"] = tf.concat(strategy.experimental_local_results(codes), 0)
-        for name in ("vectors", "counts", "sums", "batches"):
-            if hasattr(layer, name):
-                copies = strategy.experimental_local_results(getattr(layer, name).value)
-                found[f"{kind} {i} {name}"] = np.stack(copies)
-np.savez(sys.argv[2], **found)
-"""
 
 
 @pytest.fixture(scope="module")
-def on_two(tmp_path_factory):
+def on_two(two_replicas, halved):
     """What two replicas hold after each batch: {"kind batch name": value}."""
-    folder = tmp_path_factory.mktemp("replicas")
-    np.save(folder / "batches.npy", BATCHES)
-    kinds = [str(part) for kind, options in KINDS.items() for part in (kind, *options)]
-    done = subprocess.run(
-        [sys.executable, "-c", REPLICAS, folder / "batches.npy", folder / "found.npz", *kinds],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return np.load(folder / "found.npz")
+    found = {}
+    for kind, (codebook, bound) in KINDS.items():
+        with two_replicas.scope():
+            layer = VectorQuantizer(12, codebook, decay=0.9, restart_below=bound)
+            layer.build((None, WIDTH))
+
+        @tf.function
+        def step(halves, layer=layer):
+            return two_replicas.run(lambda z: layer(z, training=True)["codes"], [halves])
+
+        for i, batch in enumerate(BATCHES):
+            codes = step(halved(batch))
+            found[f"{kind} {i} codes"] = np.concatenate(codes.values)
+            for name in STATE:
+                if hasattr(layer, name):
+                    copies = getattr(layer, name).value.values
+                    found[f"{kind} {i} {name}"] = np.stack(copies)
+    return found
 
 
 def assert_as_one_device(on_two, kind):
@@ -417,7 +387,7 @@ def test_restarts_of_two_replicas_are_those_of_one_with_the_whole_batch(on_two, 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_both_replicas_hold_the_same_codebook(on_two, kind):
-    for name in [key for key in on_two.files if key.startswith(kind) and "codes" not in key]:
+    for name in [key for key in on_two if key.startswith(kind) and "codes" not in key]:
         first, second = on_two[name]
         np.testing.assert_array_equal(first, second)
 

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 
 import keras
 import numpy as np
@@ -139,21 +140,27 @@ def two_checkpoints(model, pairs, folder):
         checkpoints_of(model, folder).save()
 
 
+@pytest.fixture(scope="module")
+def two_steps(make_pix2pix, pairs, tmp_path_factory):
+    """(A folder of the checkpoints of two steps, the model that took them.)"""
+    model, folder = make_pix2pix(), tmp_path_factory.mktemp("two_steps")
+    two_checkpoints(model, pairs, folder)
+    return folder, model
+
+
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(
-    make_pix2pix, pairs, tmp_path, capsys, kind
+    make_pix2pix, pairs, two_steps, tmp_path, capsys, kind
 ):
-    ending, damage = DAMAGE[kind]
-    two_checkpoints(make_pix2pix(), pairs, tmp_path)
+    (stored, witness), (ending, damage) = two_steps, DAMAGE[kind]
+    shutil.copytree(stored, tmp_path, dirs_exist_ok=True)
     damage(tmp_path / f"step-2.{ending}")
-    witness, loaded = make_pix2pix(), make_pix2pix()
-    take_steps(witness, pairs, 1)
+    loaded = make_pix2pix()
     checkpoints = checkpoints_of(loaded, tmp_path)
     assert checkpoints.restore() == 1 == newest_step(tmp_path)
     assert "step-2: this checkpoint cannot be read" in capsys.readouterr().out
     assert list(tmp_path.glob("damaged-step-2.*"))
-    for model in (witness, loaded):
-        take_steps(model, pairs, 1)
+    take_steps(loaded, pairs, 1)
     for a, b in zip(state(witness), state(loaded), strict=True):
         np.testing.assert_array_equal(a, b)
     checkpoints.save()
