@@ -64,7 +64,9 @@ def test_one_name_has_one_value_at_the_end_of_training_and_of_the_saved_model(na
     assert len(measured) > 8
     assert "val_fid_hed" in measured
     assert ("val_fid_report_mode_hed" in measured) == (name == "map_to_aerial")
-    assert ("val_kid_hed" in measured) == (name == "cvae_faces")  # the others have fewer than 4 images
+    assert ("val_kid_hed" in measured) == (
+        name == "cvae_faces"
+    )  # the others have fewer than 4 images
     if LACKING[name]:
         assert "left out: " in said and "a SavedModel" in said
     table = (runs / name / "evaluation_val.md").read_text()
