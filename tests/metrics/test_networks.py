@@ -76,7 +76,9 @@ def noisy(images, strength):
 
 @pytest.mark.filterwarnings("ignore:FID of")
 @pytest.mark.parametrize("harm", [blurred, noisy])
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "faces")) for name in SETS]
+)
 def test_distances_by_the_edge_detector_rise_with_blur_and_noise(name, harm):
     one, other = SETS[name]()
     real = metrics.features_of(one, metrics.hed())
