@@ -120,6 +120,21 @@ def finished(shared, maps, faces):
 
 
 @pytest.fixture
+def reading_alone():
+    """A context in which runs read their data and write what they know of them, and that is all."""
+
+    @contextlib.contextmanager
+    def context():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Run, "begin", lambda self: None)
+            patch.setattr(Run, "train", Run._write_start)
+            patch.setattr(Run, "finish", lambda self: None)
+            yield
+
+    return context
+
+
+@pytest.fixture
 def training_alone():
     """A context in which runs train and write their checkpoints and logs, but nothing is
     validated, measured, drawn or exported."""

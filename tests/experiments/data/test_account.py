@@ -15,6 +15,7 @@ from PIL import Image
 
 from experiments import cvae_faces, pix2pix_maps, vae_cartoon
 from experiments.launch import cli
+from experiments.tasks.cvae import CvaeTask
 
 SMALL_MAPS = {"filters": 2, "image_size": 32, "max_steps": 2}
 SMALL_FACES = {"image_size": 16, "batch_size": 8, "max_steps": 2}
@@ -57,11 +58,11 @@ def published(maps, faces, tmp_path_factory):
 
 
 def test_maps_of_the_report_come_from_the_archive_and_what_differs_is_said(
-    published, maps, training_alone, tmp_path, capsys
+    published, maps, reading_alone, tmp_path, capsys
 ):
     folder = tmp_path / "run"
     options = {"data": "report", "run_dir": folder}
-    with training_alone():
+    with reading_alone():
         assert run(pix2pix_maps, SMALL_MAPS, **options, data_dir=published) == 0
     note = (
         "the maps of pix2pix: train: 6, where the published set has 1,096; "
@@ -76,9 +77,8 @@ def test_maps_of_the_report_come_from_the_archive_and_what_differs_is_said(
     }
     (tmp_path / "data").mkdir()
     shutil.copytree(maps, tmp_path / "data" / "maps")  # unpacked: the same run
-    with training_alone():
+    with reading_alone():
         assert run(pix2pix_maps, SMALL_MAPS, **options, data_dir=tmp_path / "data") == 0
-    assert "goes on from step 2 of 2" in capsys.readouterr().out
 
 
 def test_one_set_of_faces_of_the_report(published, tmp_path):
@@ -94,14 +94,15 @@ def test_one_set_of_faces_of_the_report(published, tmp_path):
     assert "24 passed over" in (folder / "README.md").read_text()
 
 
-def test_both_sets_of_faces_of_the_report_in_one_model(published, tmp_path):
+def test_both_sets_of_faces_of_the_report_in_one_model(published, reading_alone, tmp_path):
     folder = tmp_path / "run"
     options = {"data": "report", "data_dir": published, "run_dir": folder}
-    assert run(cvae_faces, SMALL_FACES, **options) == 0
+    with reading_alone():
+        assert run(cvae_faces, SMALL_FACES, **options) == 0
     assert read(folder, "config.json")["identity"]["crop"] == [1.0, 0.75]
-    model = tf.saved_model.load(str(folder / "saved_model"))
-    assert model.class_names().numpy().tolist() == [b"anime", b"cartoon"]
-    note = read(folder, "metrics.json")["data_note"]
+    task = CvaeTask(cvae_faces.Config(**SMALL_FACES, **options))
+    assert task.data.train.classes == ("anime", "cartoon")
+    note = read(folder, "config.json")["settings"]["data_note"]
     assert "the anime faces: 24, where" in note and "the Cartoon Set: 24, where" in note
     assert {name.split("/")[0] for name in listed(folder)} == {"anime", "cartoon"}
 
@@ -138,33 +139,33 @@ def test_a_folder_of_odd_files_is_read_and_each_of_them_accounted_for(faces, tmp
 
 
 def test_images_outside_of_the_folders_that_are_read_are_listed_too(
-    maps, faces, training_alone, tmp_path
+    maps, faces, reading_alone, tmp_path
 ):
     data = tmp_path / "maps"
     shutil.copytree(maps, data)
     shutil.copytree(maps / "val", data / "trainA")
     shutil.copy(maps / "val" / "1.png", data / "root.png")
-    with training_alone():
+    with reading_alone():
         assert run(pix2pix_maps, SMALL_MAPS, data=str(data), run_dir=tmp_path / "a") == 0
     outside = [name for name, (use, _) in listed(tmp_path / "a").items() if use == "passed over"]
     assert sorted(outside) == ["root.png", *(f"trainA/{i}.png" for i in (1, 2, 3))]
     shutil.copytree(faces, tmp_path / "faces")
     shutil.copy(maps / "val" / "1.png", tmp_path / "faces" / "root.png")
     options = {"data": str(tmp_path / "faces"), "run_dir": tmp_path / "b"}
-    with training_alone():
+    with reading_alone():
         assert run(cvae_faces, SMALL_FACES, **options) == 0
     files = listed(tmp_path / "b")
     assert files["root.png"] == ("passed over", "not in one of the folders that are read")
     assert len(files) == 49
 
 
-def test_both_files_of_a_pair_in_two_folders_are_listed(maps, training_alone, tmp_path):
+def test_both_files_of_a_pair_in_two_folders_are_listed(maps, reading_alone, tmp_path):
     for split in ("train", "val"):
         for side in "AB":
             shutil.copytree(maps / split, tmp_path / "data" / f"{split}{side}")
     (tmp_path / "data" / "trainB" / "1.png").write_bytes(b"none")
     options = {"data": str(tmp_path / "data"), "run_dir": tmp_path / "run"}
-    with training_alone():
+    with reading_alone():
         assert run(pix2pix_maps, SMALL_MAPS, **options, skip_unreadable=True) == 0
     files = listed(tmp_path / "run")
     assert len(files) == 18 and files["trainB/2.png"] == files["trainA/2.png"] == ("train", "")

@@ -325,14 +325,14 @@ def test_a_vae_of_another_image_size_is_refused(faces, finished, tmp_path, capsy
     assert code == 2 and "makes images of 16 x 16, but --image-size is 24" in error
 
 
-def test_damaged_images_are_listed_and_can_be_skipped(faces, training_alone, tmp_path, capsys):
+def test_damaged_images_are_listed_and_can_be_skipped(faces, reading_alone, tmp_path, capsys):
     folder = tmp_path / "data"
     shutil.copytree(faces / "anime", folder)
     (folder / "2.png").write_bytes((folder / "2.png").read_bytes()[:100])
     options = {"data": str(folder), "run_dir": tmp_path / "run", "max_steps": 1}
     code, error = guarded(capsys, "vae_anime", **options)
     assert code == 2 and "2.png: not a readable image" in error and error.count("\n") == 1
-    with training_alone():
+    with reading_alone():
         assert script("vae_anime").run(config("vae_anime", **options, skip_unreadable=True)) == 0
     assert "skipped 2.png" in capsys.readouterr().out
 
