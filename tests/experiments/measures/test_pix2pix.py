@@ -41,6 +41,9 @@ def test_figures_are_those_of_the_validation_pairs_in_each_mode(capsys):
     of_epoch = pix2pix_epoch_figures(TRANSLATOR, DATA, OPTIONS, lambda: checks.append(1))
     assert of_epoch["val_l1_report_mode"] == noisy and checks == [1]
     assert "left out: val_*_image_statistics" in capsys.readouterr().out
+    colour = DATA.train_sides[1].mean(axis=(0, 1, 2)) / 255  # of what is to be painted
+    mean_colour = np.abs(colour - targets).mean()
+    assert found["val_l1_mean_colour"] == pytest.approx(mean_colour, rel=1e-4)
     assert {"noise_std", "val_ssim_mean_colour"} < set(found)
 
 
