@@ -31,7 +31,7 @@ SIZE = 32
 def make_pix2pix():
     """(options of Pix2Pix) -> a built, compiled model for 32 x 32 images, always the same."""
 
-    def make(compiled=True, normalization="batch", dtype=None, depth=3, **options):
+    def make(compiled=True, normalization="batch", dtype=None, depth=2, **options):
         keras.utils.set_random_seed(7)
         shared = {"normalization": normalization, "dtype": dtype}
         model = Pix2Pix(

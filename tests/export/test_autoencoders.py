@@ -135,26 +135,28 @@ ELSEWHERE = """
 import sys
 sys.modules["tf_gen"] = sys.modules["experiments"] = sys.modules["keras"] = None
 import numpy as np, tensorflow as tf
-model, data = tf.saved_model.load(sys.argv[1]), dict(np.load(sys.argv[2]))
-named = {key: value for key, value in data.items() if key != "expected"}
-for count in (1, 7):
-    part = {key: tf.constant(value[:count]) for key, value in named.items()}
-    found = model.signatures["serving_default"](**part)["images"]
-    np.testing.assert_allclose(found, data["expected"][:count], atol=1e-5)
-    np.testing.assert_allclose(model.reconstruct(*part.values()), found, atol=1e-6)
-if hasattr(model, "sample"):
-    given = tf.constant([0, 2]) if "labels" in named else tf.constant(2)
-    found = model.sample(given, tf.constant([1, 2]))
-    assert found.shape == (2, 16, 16, 3) and 0 <= found.numpy().min() <= found.numpy().max() <= 1
+for folder, file in zip(sys.argv[1::2], sys.argv[2::2]):
+    model, data = tf.saved_model.load(folder), dict(np.load(file))
+    named = {key: value for key, value in data.items() if key != "expected"}
+    for count in (1, 7):
+        part = {key: tf.constant(value[:count]) for key, value in named.items()}
+        found = model.signatures["serving_default"](**part)["images"]
+        np.testing.assert_allclose(found, data["expected"][:count], atol=1e-5, err_msg=folder)
+        np.testing.assert_allclose(model.reconstruct(*part.values()), found, atol=1e-6)
+    if hasattr(model, "sample"):
+        given = tf.constant([0, 2]) if "labels" in named else tf.constant(2)
+        found = model.sample(given, tf.constant([1, 2]))
+        assert found.shape == (2, 16, 16, 3)
+        assert 0 <= found.numpy().min() <= found.numpy().max() <= 1
 """
 
 
-@pytest.mark.parametrize("name", SIGNATURES)
-def test_a_process_that_cannot_import_the_package_loads_it(name, request, tmp_path):
-    model, folder, _ = request.getfixturevalue(name)
-    named = {"images": IMAGES, "labels": LABELS} if name == "cvae" else {"images": IMAGES}
-    expected = model.reconstruct(*named.values())
-    np.savez(tmp_path / "data.npz", **named, expected=expected)
-    subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, folder, tmp_path / "data.npz"], check=True, cwd=tmp_path
-    )
+def test_a_process_that_cannot_import_the_package_loads_each_of_them(request, tmp_path):
+    given = []
+    for name in SIGNATURES:
+        model, folder, _ = request.getfixturevalue(name)
+        named = {"images": IMAGES, "labels": LABELS} if name == "cvae" else {"images": IMAGES}
+        expected = model.reconstruct(*named.values())
+        np.savez(tmp_path / f"{name}.npz", **named, expected=expected)
+        given += [folder, tmp_path / f"{name}.npz"]
+    subprocess.run([sys.executable, "-c", ELSEWHERE, *given], check=True, cwd=tmp_path)

@@ -75,10 +75,14 @@ def noisy(images, strength):
 
 
 @pytest.mark.filterwarnings("ignore:FID of")
-@pytest.mark.parametrize("harm", [blurred, noisy])
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "faces")) for name in SETS]
-)
+    ("name", "harm"),
+    [
+        ("faces", blurred), ("aerial photographs", noisy),
+        pytest.param("faces", noisy, marks=pytest.mark.slow),
+        pytest.param("aerial photographs", blurred, marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_distances_by_the_edge_detector_rise_with_blur_and_noise(name, harm):
     one, other = SETS[name]()
     real = metrics.features_of(one, metrics.hed())

@@ -164,7 +164,7 @@ def test_compile_takes_two_optimizers_by_name_and_refuses_one(make_pix2pix):
 def test_where_the_generators_step_is_not_finite_the_discriminators_is_undone(
     make_pix2pix, pairs, update, jit_compile
 ):
-    model = make_pix2pix(depth=2, update=update, reconstruction_weight=float("inf"))
+    model = make_pix2pix(update=update, reconstruction_weight=float("inf"))
     model.jit_compile = jit_compile
     optimizers = model.optimizer.variables, model.discriminator_optimizer.variables
     variables = [*model.variables, *optimizers[0], *optimizers[1]]
