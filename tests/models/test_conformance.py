@@ -28,15 +28,15 @@ def images(count=3, channels=3):
 
 
 def vae(channels=3, **options):
-    return VAE(16, channels, latent_dim=4, filters=(4, 4, 8), **options)
+    return VAE(16, channels, latent_dim=4, filters=(4, 8), **options)
 
 
 def cvae(channels=3, **options):
-    return CVAE(3, 16, channels, latent_dim=4, filters=(4, 4, 8), **options)
+    return CVAE(3, 16, channels, latent_dim=4, filters=(4, 8), **options)
 
 
 def vq_vae(channels=3, **options):
-    return VQVAE(channels, codes=8, filters=(4, 4, 8), **options)
+    return VQVAE(channels, codes=8, filters=(4, 8), **options)
 
 
 def vq_vae_ema(channels=3, **options):

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from experiments import vae_anime
+from experiments.launch import cli
 from experiments.launch.options import default_run_dir
+from experiments.tasks.vae import VaeTask
 
 ROOT = Path(__file__).parents[3]
 SMALL = ["--image-size", "16", "--batch-size", "8", "--checkpoint-minutes", "60"]
@@ -60,9 +63,26 @@ def test_training_stops_with_a_checkpoint_when(what, faces, tmp_path):
             process.send_signal(number)
         error = process.stderr.read()
         assert process.wait(timeout=120) == 128 + number, error
-    assert f"the same command with --run-dir {tmp_path} goes on" in error
+    check_stopped(error, tmp_path)
+
+
+def test_in_the_tests_own_process_it_stops_so_when_the_terminal_is_closed(
+    faces, training_alone, tmp_path, capsys, monkeypatch
+):
+    options = {"image_size": 16, "batch_size": 8, "data": str(faces / "anime"), "epochs": 100_000}
+    with training_alone():
+        hang_up = lambda task, check: os.kill(os.getpid(), signal.SIGHUP) or {}  # noqa: E731
+        monkeypatch.setattr(VaeTask, "validate", hang_up)
+        config = vae_anime.Config(**options, run_dir=tmp_path)
+        code = cli.guarded("vae_anime", vae_anime.run, config)
+    assert code == 128 + signal.SIGHUP
+    check_stopped(capsys.readouterr().err, tmp_path)
+
+
+def check_stopped(error, folder):
+    assert f"the same command with --run-dir {folder} goes on" in error
     assert error.count("\n") == 1
-    assert list((tmp_path / "checkpoints").glob("step-*.index"))
+    assert list((folder / "checkpoints").glob("step-*.index"))
 
 
 def test_a_run_folder_whose_name_is_no_text_is_refused_in_a_line(tmp_path):
