@@ -553,7 +553,11 @@ def trained_in(scope, name, count, run_eagerly=True, shown=4, **options):
     ).history
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in ("vq_vae_ema", "pix2pix") else pytest.param(name, marks=pytest.mark.slow)
+     for name in WHOLE],
+)  # fmt: skip
 def test_two_replicas_train_as_one_device_does_on_the_whole_batch(name, two_replicas):
     options = {"count": 4, "normalization": "none", **WHOLE[name]}
     # Last unequal shares, but where an evaluation's noise goes by an example's place in its share.
@@ -568,7 +572,9 @@ def test_two_replicas_train_as_one_device_does_on_the_whole_batch(name, two_repl
         np.testing.assert_allclose(figures[key], value, rtol=1e-5, err_msg=key)
 
 
-@pytest.mark.parametrize("name", ["vae", "vq_vae", "pix2pix"])
+@pytest.mark.parametrize(
+    "name", ["vae", *(pytest.param(name, marks=pytest.mark.slow) for name in ("vq_vae", "pix2pix"))]
+)
 def test_two_replicas_with_batch_normalisation_keep_the_same_trainable_weights(name, two_replicas):
     options = {"count": 2, "shown": 0, "normalization": "batch"}
     model, figures = trained_in(two_replicas.scope(), name, **options)

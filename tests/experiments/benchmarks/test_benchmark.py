@@ -1,5 +1,6 @@
 """The benchmark, small: its tables, its record and its charts."""
 
+import functools
 import json
 import os
 import subprocess
@@ -10,9 +11,10 @@ import pytest
 import tensorflow as tf
 
 from experiments.benchmark import NAME, Config, run
-from experiments.benchmarks import variants
+from experiments.benchmarks import pipeline, variants
 from experiments.benchmarks.variants import OWN, PLAIN
 from experiments.launch import cli
+from tf_gen import UNetGenerator
 
 ROOT = Path(__file__).parents[3]
 BARE = """import sys
@@ -28,7 +30,12 @@ def measured(tmp_path, **options):
     return json.loads((tmp_path / "benchmark.json").read_text())
 
 
-def test_the_pipelines_benchmark_measures_every_variant_in_every_round(tmp_path, capsys):
+def test_the_pipelines_benchmark_measures_every_variant_in_every_round(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "SIZE", 64)
+    monkeypatch.setattr(pipeline, "RESIZED", 72)
+    monkeypatch.setattr(pipeline, "UNetGenerator", functools.partial(UNetGenerator, depth=6))
     found = measured(tmp_path, what=("pipeline",))["pipeline"]
     rates, seconds = found["pairs_per_second"], found["train_step_seconds"]
     assert len(rates) == 4 and len(seconds) == 2

@@ -67,12 +67,12 @@ def test_training_stops_with_a_checkpoint_when(what, faces, tmp_path):
 
 
 def test_in_the_tests_own_process_it_stops_so_when_the_terminal_is_closed(
-    faces, training_alone, tmp_path, capsys, monkeypatch
+    faces, training_alone, tmp_path, capsys
 ):
     options = {"image_size": 16, "batch_size": 8, "data": str(faces / "anime"), "epochs": 100_000}
-    with training_alone():
+    with training_alone(), pytest.MonkeyPatch.context() as patch:
         hang_up = lambda task, check: os.kill(os.getpid(), signal.SIGHUP) or {}  # noqa: E731
-        monkeypatch.setattr(VaeTask, "validate", hang_up)
+        patch.setattr(VaeTask, "validate", hang_up)
         config = vae_anime.Config(**options, run_dir=tmp_path)
         code = cli.guarded("vae_anime", vae_anime.run, config)
     assert code == 128 + signal.SIGHUP

@@ -155,9 +155,19 @@ def start():
         workers.stop()
 
 
-@pytest.mark.parametrize(
-    ("model", "killed"), [("vq_vae", 1), slow("vq_vae", 0), slow("pix2pix", 0), slow("pix2pix", 1)]
-)
+def test_two_workers_learn_as_one_device_does(maps, faces, training_alone, tmp_path, start):
+    line = command("vq_vae", maps, faces, "--batch-size", 4, "--max-steps", 6)
+    workers = start(line, tmp_path / "run")
+    assert workers.wait() == [0, 0], workers.said()
+    assert (tmp_path / "run" / "saved_model" / "saved_model.pb").exists()
+    with training_alone():
+        trained_here(*line, "--run-dir", tmp_path / "one")
+    assert_equal_to_rounding(logs(tmp_path / "run"), logs(tmp_path / "one"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+@pytest.mark.parametrize("model", ["vq_vae", "pix2pix"])
 def test_two_workers_learn_as_one_device_does_though_one_dies_and_they_are_started_again(
     model, killed, maps, faces, training_alone, tmp_path, start
 ):

@@ -155,7 +155,9 @@ def test_the_saved_models_signature_reconstructs_the_validation_images(finished)
 EMA = {"codebook": "ema", "codebook_start": "kmeans", "restart_below": 0.5, "codes": 16}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", ["cvae_faces", "vq_vae_faces", pytest.param("vae_anime", marks=pytest.mark.slow)]
+)
 def test_four_steps_equal_two_and_two(faces, finished, training_alone, name, tmp_path, capsys):
     """In a fresh process, too: tests/experiments/runs/test_faults.py."""
     own = EMA if name == "vq_vae_faces" else {}

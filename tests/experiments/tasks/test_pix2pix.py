@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from experiments.data import maps as data_maps
 from experiments.launch import cli
 from experiments.pix2pix_maps import NAME, Config, run
 from experiments.tasks.pix2pix import Pix2PixTask
@@ -40,16 +41,10 @@ def checkpoint(folder):
     return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
 
 
-def test_the_bare_command_on_synthetic_maps_leaves_a_complete_run_folder(tmp_path):
-    folder = tmp_path / "run"
-    done = subprocess.run(
-        command("--run-dir", folder, "--filters", 2, "--image-size", 32, "--max-steps", 2),
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == "" and "128 training and 32 validation examples" in done.stdout
+def test_a_run_leaves_a_complete_folder(finished):
+    folder = finished("map_to_aerial")
     for name in (
-        "config.json", "metrics.json", "README.md", "checkpoints/step-2.index",
+        "config.json", "metrics.json", "README.md", "checkpoints/step-4.index",
         "checkpoints/best.weights.h5", "figures/data_samples.png", "figures/loss_curves.png",
         "figures/validation_last_epoch.png", "figures/generator_summary.txt",
         "figures/discriminator_summary.txt", "saved_model/saved_model.pb", "logs/steps.csv",
@@ -57,7 +52,7 @@ def test_the_bare_command_on_synthetic_maps_leaves_a_complete_run_folder(tmp_pat
         assert (folder / name).stat().st_size > 0, name
     assert list((folder / "logs").glob("events.out.tfevents.*"))
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["data_source"] == "synthetic" and metrics["steps"] == 2
+    assert metrics["data_source"] == "folder" and metrics["steps"] == 4
     for name in (
         "val_l1", "val_ssim_report_mode", "val_psnr", "val_l1_mean_colour", "val_ssim_copy",
         "noise_std", "train_step_seconds", "images_per_second",
@@ -66,6 +61,17 @@ def test_the_bare_command_on_synthetic_maps_leaves_a_complete_run_folder(tmp_pat
     assert f"{metrics['val_l1']:.6g}" in (folder / "README.md").read_text()
     assert "54,425,859" not in (folder / "figures/generator_summary.txt").read_text()
     assert "up_4" in (folder / "figures/generator_summary.txt").read_text()
+
+
+def test_without_data_of_ones_own_drawn_maps_are_trained_on(
+    reading_alone, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(data_maps, "DRAWN", {"train": 6, "val": 3})  # it takes a while
+    with reading_alone():
+        assert run(Config(**SMALL, run_dir=tmp_path, max_steps=2)) == 0
+    said = capsys.readouterr()
+    assert said.err == "" and "6 training and 3 validation examples" in said.out
+    assert "data: drawing synthetic" in said.out
 
 
 @pytest.fixture
