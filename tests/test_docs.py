@@ -273,7 +273,7 @@ def test_the_lines_of_saved_model_cli_run(models):
         assert "show" not in line or "inputs['images']" in done.stdout
     model = tf.saved_model.load(str(models / "runs" / "maps" / "saved_model"))
     expected = model.translate(np.load(models / "image.npy"))
-    np.testing.assert_allclose(np.load(models / "out" / "images.npy"), expected, atol=1e-5)
+    np.testing.assert_allclose(np.load(models / "out" / "outputs.npy"), expected, atol=1e-5)
 
 
 def test_a_pix2pix_of_ones_own_code_is_trained_and_measures_its_statistics(used):

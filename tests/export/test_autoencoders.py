@@ -102,21 +102,21 @@ def test_gradients_pass_through(name, request):
 
 SIGNATURES = {
     "vae": {
-        "reconstruct": ({"images"}, {"images"}),
+        "reconstruct": ({"images"}, {"outputs"}),
         "encode": ({"images"}, {"z_mean", "z_log_var"}),
-        "decode": ({"latents"}, {"images"}),
-        "sample": ({"count", "seed"}, {"images"}),
+        "decode": ({"latents"}, {"outputs"}),
+        "sample": ({"count", "seed"}, {"outputs"}),
     },
     "cvae": {
-        "reconstruct": ({"images", "labels"}, {"images"}),
+        "reconstruct": ({"images", "labels"}, {"outputs"}),
         "encode": ({"images", "labels"}, {"z_mean", "z_log_var"}),
-        "decode": ({"latents", "labels"}, {"images"}),
-        "sample": ({"labels", "seed"}, {"images"}),
+        "decode": ({"latents", "labels"}, {"outputs"}),
+        "sample": ({"labels", "seed"}, {"outputs"}),
     },
     "vq_vae": {
-        "reconstruct": ({"images"}, {"images"}),
+        "reconstruct": ({"images"}, {"outputs"}),
         "encode": ({"images"}, {"codes"}),
-        "decode": ({"codes"}, {"images"}),
+        "decode": ({"codes"}, {"outputs"}),
     },
 }
 
@@ -140,7 +140,7 @@ for folder, file in zip(sys.argv[1::2], sys.argv[2::2]):
     named = {key: value for key, value in data.items() if key != "expected"}
     for count in (1, 7):
         part = {key: tf.constant(value[:count]) for key, value in named.items()}
-        found = model.signatures["serving_default"](**part)["images"]
+        found = model.signatures["serving_default"](**part)["outputs"]
         np.testing.assert_allclose(found, data["expected"][:count], atol=1e-5, err_msg=folder)
         np.testing.assert_allclose(model.reconstruct(*part.values()), found, atol=1e-6)
     if hasattr(model, "sample"):

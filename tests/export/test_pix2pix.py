@@ -1,6 +1,7 @@
 """The SavedModel: what it computes, and that a process without this package can load it."""
 
 import io
+import re
 import subprocess
 import sys
 
@@ -36,6 +37,22 @@ def test_translate_is_the_generator_with_fixed_statistics_and_no_noise(exported)
     found = model.translate(IMAGES).numpy()
     np.testing.assert_allclose(found, from_generator(generator, IMAGES), atol=1e-6)
     assert found.dtype == np.float32 and found.min() >= 0 and found.max() <= 1
+
+
+def test_translate_fixed_is_translate_without_what_stops_a_converter(exported):
+    model = exported[2]
+    np.testing.assert_allclose(model.translate_fixed(IMAGES), model.translate(IMAGES), atol=1e-6)
+    assert {"If", "Assert", "EnsureShape"} <= kinds_of_nodes(model.signatures["translate"])
+    found = kinds_of_nodes(model.signatures["translate_fixed"])
+    assert not {kind for kind in found if re.search("If|Case|While|Assert|EnsureShape", kind)}
+    assert "Conv2D" in found
+
+
+def kinds_of_nodes(function):
+    """Of its graph, and of all functions that this calls."""
+    graph = function.graph.as_graph_def()
+    nodes = [*graph.node, *(node for called in graph.library.function for node in called.node_def)]
+    return {node.op for node in nodes}
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -112,18 +129,19 @@ sys.modules["tf_gen"] = sys.modules["experiments"] = sys.modules["keras"] = None
 import numpy as np, tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
 assert set(model.signatures) == {
-    "serving_default", "translate", "translate_noisy", "translate_bytes"
+    "serving_default", "translate", "translate_fixed", "translate_noisy", "translate_bytes"
 }
 images = tf.constant(np.load(sys.argv[2]))
 served = model.signatures["serving_default"](images)
-assert list(served) == ["images"]
-assert list(model.signatures["translate_noisy"](images=images, seed=[1, 2])) == ["images"]
+assert list(served) == ["outputs"]
+assert list(model.signatures["translate_fixed"](images)) == ["outputs"]
+assert list(model.signatures["translate_noisy"](images=images, seed=[1, 2])) == ["outputs"]
 png = tf.io.encode_png(tf.cast(images[0] * 255, tf.uint8))
 assert list(model.signatures["translate_bytes"](image_bytes=[png])) == ["image_bytes"]
 data = tf.data.Dataset.from_tensors(images).map(model.translate)
-np.testing.assert_allclose(next(iter(data)), served["images"], atol=1e-6)
+np.testing.assert_allclose(next(iter(data)), served["outputs"], atol=1e-6)
 assert model.sizes().numpy().tolist() == [32, 8]
-np.save(sys.argv[2], served["images"])
+np.save(sys.argv[2], served["outputs"])
 """
 
 

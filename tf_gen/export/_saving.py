@@ -12,7 +12,8 @@ def save(folder, variables, functions, default, extra=None):
         variables: Keras variables that the functions use.
         functions: name -> (tf.function with an input_signature, names of its outputs). As an
             attribute of the loaded object it returns tensors, one or a tuple; as a signature a
-            dict of these names.
+            dict of these names. No output may be called as an input is: ONNX and OpenVINO have
+            one space of names for both.
         default: the function that is ``serving_default``, too.
         extra: name -> tf.function that is an attribute alone.
     """

@@ -11,22 +11,22 @@ def export_vae(model, folder):
     Functions of the loaded object, which are signatures too (there outputs have names):
 
     - ``reconstruct(images)``, also ``serving_default``: float32 [B, H, W, C] in [0, 1] -> the
-      same, from the mean of Q(z|X): deterministic;
+      same, ``outputs``, from the mean of Q(z|X): deterministic;
     - ``encode(images)`` -> ``z_mean``, ``z_log_var``, float32 [B, D];
-    - ``decode(latents)``: float32 [B, D] -> ``images``;
-    - ``sample(count, seed)``: int32 and int32 [2] -> ``images`` [count, H, W, C].
+    - ``decode(latents)``: float32 [B, D] -> ``outputs``, images;
+    - ``sample(count, seed)``: int32 and int32 [2] -> ``outputs``, images [count, H, W, C].
     """
     images = tf.TensorSpec([None, *model.image_size, model.channels], tf.float32)
     latents = tf.TensorSpec([None, model.latent_dim], tf.float32)
     count, seed = tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
     functions = {
-        "reconstruct": (_function(lambda images: model.reconstruct(images), images), ["images"]),
+        "reconstruct": (_function(lambda images: model.reconstruct(images), images), ["outputs"]),
         "encode": (
             _function(lambda images: model.encode(images), images), ["z_mean", "z_log_var"],
         ),
-        "decode": (_function(lambda latents: model.decode(latents), latents), ["images"]),
+        "decode": (_function(lambda latents: model.decode(latents), latents), ["outputs"]),
         "sample": (
-            _function(lambda count, seed: model.sample(count, seed), count, seed), ["images"],
+            _function(lambda count, seed: model.sample(count, seed), count, seed), ["outputs"],
         ),
     }  # fmt: skip
     save(folder, model.variables, functions, default="reconstruct")
@@ -49,7 +49,7 @@ def export_cvae(model, folder, class_names=()):
         "reconstruct": (
             _function(
                 lambda images, labels: model.reconstruct(images, labels), images, labels
-            ), ["images"],
+            ), ["outputs"],
         ),
         "encode": (
             _function(lambda images, labels: model.encode(images, labels), images, labels),
@@ -57,10 +57,10 @@ def export_cvae(model, folder, class_names=()):
         ),
         "decode": (
             _function(lambda latents, labels: model.decode(latents, labels), latents, labels),
-            ["images"],
+            ["outputs"],
         ),
         "sample": (
-            _function(lambda labels, seed: model.sample(labels, seed), labels, seed), ["images"],
+            _function(lambda labels, seed: model.sample(labels, seed), labels, seed), ["outputs"],
         ),
     }  # fmt: skip
     extra = {"class_names": _function(lambda: tf.constant(names))}
@@ -71,9 +71,9 @@ def export_vq_vae(model, folder):
     """Write a ``VQVAE`` as a SavedModel that loads with plain ``tf.saved_model.load``.
 
     - ``reconstruct(images)``, also ``serving_default``: float32 [B, H, W, C] in [0, 1] -> the
-      same; H and W multiples of the encoder's factor;
+      same, ``outputs``; H and W multiples of the encoder's factor;
     - ``encode(images)`` -> ``codes``, int32 [B, h, w];
-    - ``decode(codes)``: int32 [B, h, w] in 0 ... codes - 1 -> ``images``.
+    - ``decode(codes)``: int32 [B, h, w] in 0 ... codes - 1 -> ``outputs``, images.
     """
     images = tf.TensorSpec([None, None, None, model.channels], tf.float32)
     codes = tf.TensorSpec([None, None, None], tf.int32)
@@ -89,10 +89,10 @@ def export_vq_vae(model, folder):
 
     functions = {
         "reconstruct": (
-            _function(lambda images: model.reconstruct(checked(images)), images), ["images"],
+            _function(lambda images: model.reconstruct(checked(images)), images), ["outputs"],
         ),
         "encode": (_function(lambda images: model.encode(checked(images)), images), ["codes"]),
-        "decode": (_function(lambda codes: model.decode(codes), codes), ["images"]),
+        "decode": (_function(lambda codes: model.decode(codes), codes), ["outputs"]),
     }  # fmt: skip
     save(folder, model.variables, functions, default="reconstruct")
 

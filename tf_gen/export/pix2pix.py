@@ -21,8 +21,9 @@ def export_pix2pix(generator, folder, image_size, input_channels=3):
     """
     found = translations(generator, image_size, input_channels)
     functions = {
-        "translate": (found.translate, ["images"]),
-        "translate_noisy": (found.translate_noisy, ["images"]),
+        "translate": (found.translate, ["outputs"]),
+        "translate_fixed": (found.translate_fixed, ["outputs"]),
+        "translate_noisy": (found.translate_noisy, ["outputs"]),
         "translate_bytes": (found.translate_bytes, ["image_bytes"]),
     }
     extra = {"sizes": found.sizes}
@@ -34,7 +35,9 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
 
     - ``translate(images)``: deterministic, dropout off, fixed statistics. float32 [B, H, W, C]
       in [0, 1] -> the same; H, W multiples of ``generator.factor``.
-    - ``translate_image_statistics(images)``: the same with each image's own statistics.
+    - ``translate_fixed(images)``: as ``translate``, [B, S, S, C] of the model's own size S alone,
+      and nothing is checked: no condition in its graph stands in the way of a converter.
+    - ``translate_image_statistics(images)``: as ``translate``, with each image's own statistics.
     - ``translate_noisy(images, seed)``: the report's mode: dropout on (an example's noise is a
       pure function of seed, int32 [2], and its place), the batch's statistics.
     - ``translate_bytes(image_bytes)``: string [B], encoded images of any size and channels,
@@ -44,19 +47,23 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
     Args: image_size: an int; input_channels: those of the model's input.
     """
     images = tf.TensorSpec([None, None, None, input_channels], tf.float32)
-    of_its_size = [None, image_size, image_size, input_channels]
+    of_its_size = tf.TensorSpec([None, image_size, image_size, input_channels], tf.float32)
 
     def call(images, **mode):
         """The model's own size is known in the graph: its layers choose by size how to compute."""
         return tf.cond(
             tf.reduce_all(tf.shape(images)[1:3] == image_size),
-            lambda: _call(generator, tf.ensure_shape(images, of_its_size), **mode),
+            lambda: _call(generator, tf.ensure_shape(images, of_its_size.shape), **mode),
             lambda: _call(generator, images, **mode),
         )
 
     @tf.function(input_signature=[images])
     def translate(images):
         return call(images, dropout=False, statistics="fixed")
+
+    @tf.function(input_signature=[of_its_size])
+    def translate_fixed(images):
+        return _outputs(generator, images, dropout=False, statistics="fixed")
 
     @tf.function(input_signature=[images])
     def translate_image_statistics(images):
@@ -74,7 +81,7 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
             image_bytes,
             fn_output_signature=tf.float32,
         )
-        read = tf.ensure_shape(read, [None, image_size, image_size, input_channels])
+        read = tf.ensure_shape(read, of_its_size.shape)
         levels = tf.cast(tf.round(translate(read) * 255.0), tf.uint8)
         return tf.map_fn(tf.io.encode_png, levels, fn_output_signature=tf.string)
 
@@ -84,6 +91,7 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
 
     return types.SimpleNamespace(
         translate=translate,
+        translate_fixed=translate_fixed,
         translate_image_statistics=translate_image_statistics,
         translate_noisy=translate_noisy,
         translate_bytes=translate_bytes,
@@ -99,7 +107,11 @@ def _call(generator, images, **mode):
         message=f"height and width must be multiples of {multiple}",
     )
     with tf.control_dependencies([check]):
-        outputs = generator(tanh_from_unit(images), training=False, **mode)
+        return _outputs(generator, images, **mode)
+
+
+def _outputs(generator, images, **mode):
+    outputs = generator(tanh_from_unit(images), training=False, **mode)
     return tf.clip_by_value(unit_from_tanh(outputs), 0.0, 1.0)
 
 
