@@ -30,9 +30,11 @@ LOADING = """```python
 import tensorflow as tf
 
 model = tf.saved_model.load("saved_model")
-images = tf.io.decode_image(tf.io.read_file("input.png"), channels=3)[None]
-images = tf.image.resize(tf.cast(images, tf.float32) / 255, ({size}, {size}), method="area")
-outputs = model.translate(images)  # float32 [1, {size}, {size}, 3] in [0, 1]
+# JPEG, PNG, BMP or GIF of any size, to PNG of {size} x {size}
+(output,) = model.translate_bytes([tf.io.read_file("input.jpg")])
+tf.io.write_file("output.png", output)
+images = tf.io.decode_png(output)[None] / 255
+outputs = model.translate(images)  # of arrays, float32 [1, {size}, {size}, 3] in [0, 1]
 ```
 
 As a Keras model, in [-1, 1]: `tf_gen.load("{path}")`, the generator. From this repository:

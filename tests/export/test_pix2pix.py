@@ -106,6 +106,31 @@ def test_translate_bytes_reads_resizes_and_writes_images(exported, mode):
         assert np.abs(np.asarray(Image.open(io.BytesIO(png))) - image).max() <= 2  # rounding
 
 
+def test_translate_bytes_takes_and_makes_alpha():
+    """Of a model that changes nothing."""
+    same = translations(Same(), SIZE, input_channels=4)
+    data = encoded("RGBA", (SIZE, SIZE))
+    (png,) = same.translate_bytes([data]).numpy()
+    np.testing.assert_array_equal(Image.open(io.BytesIO(png)), Image.open(io.BytesIO(data)))
+
+
+class Same(tf.Module):
+    """Stands for a generator."""
+
+    factor, variables = 1, ()
+
+    def __call__(self, images, **mode):
+        return images
+
+
+@pytest.mark.parametrize("channels, there", [(4, True), (5, False)])
+def test_translate_bytes_is_left_out_where_no_png_file_has_the_channels(channels, there, tmp_path):
+    export_pix2pix(Same(), tmp_path, SIZE, input_channels=channels)
+    model = tf.saved_model.load(str(tmp_path))
+    assert hasattr(model, "translate_bytes") == ("translate_bytes" in model.signatures) == there
+    assert model.translate(np.zeros((1, 8, 8, channels), np.float32)).shape == (1, 8, 8, channels)
+
+
 def test_sizes_that_do_not_fit_are_refused_with_the_multiple(exported):
     with pytest.raises(tf.errors.InvalidArgumentError, match="multiples of 8"):
         exported[2].translate(np.zeros((1, 36, SIZE, 3), np.float32))

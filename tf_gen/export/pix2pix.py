@@ -4,18 +4,20 @@ import types
 
 import tensorflow as tf
 
-from tf_gen.data.images import tanh_from_unit, to_unit_range, unit_from_tanh
+from tf_gen.data.images import tanh_from_unit, unit_from_tanh
 from tf_gen.layers import example_seeds
 
+from ._decoding import PNG_CHANNELS, read_image
 from ._saving import save
 
 
 def export_pix2pix(generator, folder, image_size, input_channels=3):
     """Write a generator as a SavedModel that loads with plain ``tf.saved_model.load``.
 
-    The loaded object has the functions of ``translations`` but ``translate_image_statistics``.
-    They are signatures too (there outputs have names), ``translate`` also as ``serving_default``;
-    ``sizes`` is an attribute alone.
+    The loaded object has the functions of ``translations`` but ``translate_image_statistics``, and
+    ``translate_bytes`` only where both sides have 1 to 4 channels, as a PNG file has. They are
+    signatures too (there outputs have names), ``translate`` also as ``serving_default``; ``sizes``
+    is an attribute alone.
 
     Args: folder: to write; else as ``translations``.
     """
@@ -24,8 +26,10 @@ def export_pix2pix(generator, folder, image_size, input_channels=3):
         "translate": (found.translate, ["outputs"]),
         "translate_fixed": (found.translate_fixed, ["outputs"]),
         "translate_noisy": (found.translate_noisy, ["outputs"]),
-        "translate_bytes": (found.translate_bytes, ["image_bytes"]),
     }
+    made = found.translate_fixed.get_concrete_function().structured_outputs.shape[-1]
+    if {input_channels, made} <= {*PNG_CHANNELS}:
+        functions["translate_bytes"] = (found.translate_bytes, ["image_bytes"])
     extra = {"sizes": found.sizes}
     save(folder, generator.variables, functions, default="translate", extra=extra)
 
@@ -41,7 +45,8 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
     - ``translate_noisy(images, seed)``: the report's mode: dropout on (an example's noise is a
       pure function of seed, int32 [2], and its place), the batch's statistics.
     - ``translate_bytes(image_bytes)``: string [B], encoded images of any size and channels,
-      each resized to ``image_size`` -> string [B], PNG.
+      each set upright, resized to ``image_size`` and, where the model takes no alpha (2 or 4
+      channels), composited on white -> string [B], PNG.
     - ``sizes()``: int32 [2], the model's image size and the multiple.
 
     Args: image_size: an int; input_channels: those of the model's input.
@@ -77,7 +82,7 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def translate_bytes(image_bytes):
         read = tf.map_fn(
-            lambda data: _decode(data, image_size, input_channels),
+            lambda data: read_image(data, image_size, input_channels),
             image_bytes,
             fn_output_signature=tf.float32,
         )
@@ -113,25 +118,3 @@ def _call(generator, images, **mode):
 def _outputs(generator, images, **mode):
     outputs = generator(tanh_from_unit(images), training=False, **mode)
     return tf.clip_by_value(unit_from_tanh(outputs), 0.0, 1.0)
-
-
-def _decode(data, size, channels):
-    """Encoded bytes -> float32 [size, size, channels] in [0, 1], transparency on white."""
-    image = to_unit_range(tf.io.decode_image(data, expand_animations=False))
-    found = tf.shape(image)[-1]  # 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA
-    has_alpha = tf.equal(found % 2, 0)
-    alpha = tf.cond(has_alpha, lambda: image[..., -1:], lambda: tf.ones_like(image[..., :1]))
-    colour = tf.cond(has_alpha, lambda: image[..., :-1], lambda: image)
-    colour = colour * alpha + (1.0 - alpha)
-    colour = tf.cond(
-        tf.equal(tf.shape(colour)[-1], channels),
-        lambda: colour,
-        lambda: tf.tile(tf.reduce_mean(colour, axis=-1, keepdims=True), [1, 1, channels]),
-    )
-    shrinks = tf.reduce_all(tf.shape(colour)[:2] >= size)
-    resized = tf.cond(
-        shrinks,
-        lambda: tf.image.resize(colour[None], (size, size), method="area"),
-        lambda: tf.image.resize(colour[None], (size, size), antialias=True),
-    )
-    return tf.ensure_shape(resized[0], [size, size, channels])

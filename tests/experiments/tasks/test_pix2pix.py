@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from experiments.data import maps as data_maps
 from experiments.launch import cli
@@ -79,6 +81,17 @@ def run_of_four(finished, tmp_path):
     """A copy of a finished run of four steps."""
     shutil.copytree(finished("map_to_aerial"), tmp_path / "run")
     return tmp_path / "run"
+
+
+def test_the_lines_of_a_runs_readme_translate_a_photograph(run_of_four, monkeypatch):
+    monkeypatch.chdir(run_of_four)
+    (lines,) = re.findall(r"```python\n(.*?)```", Path("README.md").read_text("utf-8"), re.DOTALL)
+    Image.effect_noise((40, 24), 9).convert("RGB").save("input.jpg")
+    found = {}
+    exec(lines, found)
+    assert tf.io.decode_png(found["output"]).shape == (32, 32, 3)
+    assert Path("output.png").read_bytes() == found["output"]
+    assert found["outputs"].shape == (1, 32, 32, 3) and found["outputs"].dtype == tf.float32
 
 
 def test_four_steps_equal_two_and_two(maps, finished, training_alone, tmp_path, capsys):
