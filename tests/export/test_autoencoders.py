@@ -91,6 +91,21 @@ def test_a_loaded_vq_vae_takes_any_size_that_halves(vq_vae):
         vq_vae[2].encode(np.zeros((1, 18, 16, 3), np.float32))
 
 
+@pytest.mark.parametrize("function", ["reconstruct", "encode"])
+@pytest.mark.parametrize("name", ["vae", "cvae", "vq_vae"])
+def test_values_of_another_range_are_refused_with_the_range(name, function, request):
+    called, labels = (
+        getattr(request.getfixturevalue(name)[2], function),
+        (LABELS,) * (name == "cvae"),
+    )
+    told = r"lie in \[.*, 25\d.*\], but the model takes \[0, 1\]: divide 8-bit images by 255"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+        called(IMAGES * 255, *labels)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"lie in \[-0.99"):
+        called(IMAGES * 2 - 1, *labels)
+    called(IMAGES * 1.4, *labels)  # what resizing may make
+
+
 @pytest.mark.parametrize("name", ["vae", "vq_vae"])
 def test_gradients_pass_through(name, request):
     loaded, images = request.getfixturevalue(name)[2], tf.constant(IMAGES)

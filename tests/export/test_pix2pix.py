@@ -136,6 +136,25 @@ def test_sizes_that_do_not_fit_are_refused_with_the_multiple(exported):
         exported[2].translate(np.zeros((1, 36, SIZE, 3), np.float32))
 
 
+BYTES = np.full((1, SIZE, SIZE, 3), 255, np.uint8)
+REFUSED = r"lie in \[{}, {}\], but the model takes \[0, 1\]: divide 8-bit images by 255"
+
+
+@pytest.mark.parametrize("name", ["serving_default", "translate", "translate_noisy"])
+def test_values_of_another_range_are_refused_with_the_range(exported, name):
+    """A signature makes floats of whatever it is given."""
+    function = exported[2].signatures[name]
+    seed = {"seed": tf.constant([1, 2])} if name == "translate_noisy" else {}
+    for images, told in (
+        (tf.constant(BYTES, tf.float32), REFUSED.format(255, 255)),
+        (tf.constant(IMAGES * 2 - 1), REFUSED.format("-0.99.*", "0.99.*")),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+            function(images=images, **seed)
+    for within in (-0.4, 1.4):  # what resizing may make
+        assert np.isfinite(function(images=tf.fill(BYTES.shape, within), **seed)["outputs"]).all()
+
+
 def test_any_multiple_is_translated(exported):
     assert exported[2].translate(np.zeros((1, 64, 40, 3), np.float32)).shape == (1, 64, 40, 3)
 

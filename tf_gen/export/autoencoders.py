@@ -2,13 +2,15 @@
 
 import tensorflow as tf
 
+from ._checks import in_unit_range, of_multiples
 from ._saving import save
 
 
 def export_vae(model, folder):
     """Write a ``VAE`` as a SavedModel that loads with plain ``tf.saved_model.load``.
 
-    Functions of the loaded object, which are signatures too (there outputs have names):
+    Images whose values are plainly of another range, such as 0 ... 255, are refused. Functions of
+    the loaded object, which are signatures too (there outputs have names):
 
     - ``reconstruct(images)``, also ``serving_default``: float32 [B, H, W, C] in [0, 1] -> the
       same, ``outputs``, from the mean of Q(z|X): deterministic;
@@ -20,9 +22,13 @@ def export_vae(model, folder):
     latents = tf.TensorSpec([None, model.latent_dim], tf.float32)
     count, seed = tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
     functions = {
-        "reconstruct": (_function(lambda images: model.reconstruct(images), images), ["outputs"]),
+        "reconstruct": (
+            _function(lambda images: model.reconstruct(in_unit_range(images)), images),
+            ["outputs"],
+        ),
         "encode": (
-            _function(lambda images: model.encode(images), images), ["z_mean", "z_log_var"],
+            _function(lambda images: model.encode(in_unit_range(images)), images),
+            ["z_mean", "z_log_var"],
         ),
         "decode": (_function(lambda latents: model.decode(latents), latents), ["outputs"]),
         "sample": (
@@ -48,12 +54,15 @@ def export_cvae(model, folder, class_names=()):
     functions = {
         "reconstruct": (
             _function(
-                lambda images, labels: model.reconstruct(images, labels), images, labels
+                lambda images, labels: model.reconstruct(in_unit_range(images), labels),
+                images, labels,
             ), ["outputs"],
         ),
         "encode": (
-            _function(lambda images, labels: model.encode(images, labels), images, labels),
-            ["z_mean", "z_log_var"],
+            _function(
+                lambda images, labels: model.encode(in_unit_range(images), labels),
+                images, labels,
+            ), ["z_mean", "z_log_var"],
         ),
         "decode": (
             _function(lambda latents, labels: model.decode(latents, labels), latents, labels),
@@ -77,15 +86,9 @@ def export_vq_vae(model, folder):
     """
     images = tf.TensorSpec([None, None, None, model.channels], tf.float32)
     codes = tf.TensorSpec([None, None, None], tf.int32)
-    factor = model.encoder.factor
 
     def checked(images):
-        check = tf.debugging.assert_equal(
-            tf.shape(images)[1:3] % factor, 0,
-            message=f"height and width must be multiples of {factor}",
-        )  # fmt: skip
-        with tf.control_dependencies([check]):
-            return tf.identity(images)
+        return in_unit_range(of_multiples(images, model.encoder.factor))
 
     functions = {
         "reconstruct": (

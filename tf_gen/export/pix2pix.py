@@ -7,6 +7,7 @@ import tensorflow as tf
 from tf_gen.data.images import tanh_from_unit, unit_from_tanh
 from tf_gen.layers import example_seeds
 
+from ._checks import in_unit_range, of_multiples
 from ._decoding import PNG_CHANNELS, read_image
 from ._saving import save
 
@@ -38,7 +39,8 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
     """A generator's ``tf.function``s:
 
     - ``translate(images)``: deterministic, dropout off, fixed statistics. float32 [B, H, W, C]
-      in [0, 1] -> the same; H, W multiples of ``generator.factor``.
+      in [0, 1] -> the same; H, W multiples of ``generator.factor``. Other sizes, and values that
+      are plainly of another range, such as 0 ... 255, are refused.
     - ``translate_fixed(images)``: as ``translate``, [B, S, S, C] of the model's own size S alone,
       and nothing is checked: no condition in its graph stands in the way of a converter.
     - ``translate_image_statistics(images)``: as ``translate``, with each image's own statistics.
@@ -56,10 +58,11 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
 
     def call(images, **mode):
         """The model's own size is known in the graph: its layers choose by size how to compute."""
+        images = in_unit_range(of_multiples(images, generator.factor))
         return tf.cond(
             tf.reduce_all(tf.shape(images)[1:3] == image_size),
-            lambda: _call(generator, tf.ensure_shape(images, of_its_size.shape), **mode),
-            lambda: _call(generator, images, **mode),
+            lambda: _outputs(generator, tf.ensure_shape(images, of_its_size.shape), **mode),
+            lambda: _outputs(generator, images, **mode),
         )
 
     @tf.function(input_signature=[images])
@@ -102,17 +105,6 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
         translate_bytes=translate_bytes,
         sizes=sizes,
     )
-
-
-def _call(generator, images, **mode):
-    multiple = generator.factor
-    check = tf.debugging.assert_equal(
-        tf.shape(images)[1:3] % multiple,
-        0,
-        message=f"height and width must be multiples of {multiple}",
-    )
-    with tf.control_dependencies([check]):
-        return _outputs(generator, images, **mode)
 
 
 def _outputs(generator, images, **mode):

@@ -1,0 +1,29 @@
+"""What goes into a SavedModel, checked in its graph: no Python of ours runs there."""
+
+import tensorflow as tf
+
+LOWEST, HIGHEST = -0.5, 1.5  # resizing overshoots [0, 1] by less, images of other ranges by more
+
+
+def in_unit_range(images):
+    """The same images; running the graph fails where their values are plainly not in [0, 1].
+
+    A signature makes floats of any array that it is given, of 8-bit images, too.
+    """
+    least, most = tf.reduce_min(images), tf.reduce_max(images)
+    told = tf.strings.format(
+        "images lie in [{}, {}], but the model takes [0, 1]: divide 8-bit images by 255",
+        [least, most],
+    )
+    return _after(tf.debugging.Assert((least >= LOWEST) & (most <= HIGHEST), [told]), images)
+
+
+def of_multiples(images, multiple):
+    """The same images; running the graph fails where a side is no multiple of that."""
+    told = f"height and width must be multiples of {multiple}"
+    return _after(tf.debugging.assert_equal(tf.shape(images)[1:3] % multiple, 0, told), images)
+
+
+def _after(check, images):
+    with tf.control_dependencies([check]):
+        return tf.identity(images)
