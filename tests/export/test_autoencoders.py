@@ -94,10 +94,8 @@ def test_a_loaded_vq_vae_takes_any_size_that_halves(vq_vae):
 @pytest.mark.parametrize("function", ["reconstruct", "encode"])
 @pytest.mark.parametrize("name", ["vae", "cvae", "vq_vae"])
 def test_values_of_another_range_are_refused_with_the_range(name, function, request):
-    called, labels = (
-        getattr(request.getfixturevalue(name)[2], function),
-        (LABELS,) * (name == "cvae"),
-    )
+    called = getattr(request.getfixturevalue(name)[2], function)
+    labels = [LABELS] if name == "cvae" else []
     told = r"lie in \[.*, 25\d.*\], but the model takes \[0, 1\]: divide 8-bit images by 255"
     with pytest.raises(tf.errors.InvalidArgumentError, match=told):
         called(IMAGES * 255, *labels)

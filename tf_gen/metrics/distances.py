@@ -15,6 +15,8 @@ import numpy as np
 
 from tf_gen.data.images import to_levels
 
+from ._values import image_values
+
 
 class Features:
     """The features of a set of images, and their statistics in float64.
@@ -73,7 +75,7 @@ def images_digest(images) -> str:
 
 def _grey_levels(images):
     images = np.asarray(images)
-    return images if images.dtype == np.uint8 else to_levels(images)
+    return images if images.dtype == np.uint8 else to_levels(image_values(images))
 
 
 def frechet_distance(mean_1, covariance_1, mean_2, covariance_2) -> float:

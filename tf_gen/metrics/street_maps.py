@@ -7,6 +7,7 @@ the paper's FCN score (Isola et al. 2017, section 4.1, on another set).
 import numpy as np
 import tensorflow as tf
 
+from ._values import image_values
 from .codes import code_counts
 
 MAP_CLASSES = ("ground", "street", "motorway", "water", "green")  # ground: buildings, too
@@ -33,12 +34,12 @@ COLOURS = (
 def map_classes(images):
     """The class of each pixel, by the nearest of the map's colours.
 
-    Args: images: [..., 3], float in [0, 1].
+    Args: images: [..., 3], float in [0, 1] or uint8.
     Returns: int32 [...], indices of ``MAP_CLASSES``.
     """
     colours = tf.constant([colour for _, colour in COLOURS], tf.float32)  # [K, 3]
     classes = tf.constant([MAP_CLASSES.index(name) for name, _ in COLOURS])
-    pixels = tf.cast(images, tf.float32)[..., None, :] * 255.0
+    pixels = tf.cast(image_values(images), tf.float32)[..., None, :] * 255.0
     distances = tf.reduce_sum(tf.square(pixels - colours), axis=-1)  # [..., K]
     return tf.gather(classes, tf.argmin(distances, axis=-1))
 
