@@ -40,7 +40,7 @@ def vae_figures(model, data, options, asked) -> dict[str, float]:
     return {
         **_latent_figures(model, data, (chosen.images,), options, seed),
         **spread_figure("spread", generated),
-        **spread_figure("spread_real", chosen.images[:GENERATED]),
+        **_found_or_said(spread_figure("spread_real", chosen.images[:GENERATED]), "spread_real"),
         **_sample_distances(
             asked, chosen.images, lambda count, first: model.sample(count, [seed, 1 + first])
         ),
@@ -59,9 +59,11 @@ def cvae_figures(model, data, options, asked) -> dict[str, float]:
 
     return {
         **_latent_figures(model, data, (chosen.images, chosen.labels), options, seed),
-        **class_figures(
-            classifier, chosen.images, chosen.labels, generated,
-            np.repeat(np.arange(count), GENERATED),
+        **_found_or_said(
+            class_figures(
+                classifier, chosen.images, chosen.labels, generated,
+                np.repeat(np.arange(count), GENERATED),
+            ), *(f"spread_real_{k}" for k in range(count)),
         ),
         **_sample_distances(asked, chosen.images, sample),
     }  # fmt: skip
@@ -147,8 +149,15 @@ def _latent_figures(model, data, arrays, options, seed):
     return {
         **named("val", terms),
         **_reconstruction_figures(arrays[0], outputs, data),
-        **evaluation.latent_figures(*posteriors, seed),
+        **_found_or_said(evaluation.latent_figures(*posteriors, seed), "active_units"),
     }
+
+
+def _found_or_said(found: dict, *wanted: str) -> dict:
+    """What is found; a line names those of the wanted that a single image cannot give."""
+    if missing := [name for name in wanted if name not in found]:
+        say_left_out(*missing, why="there is one image, two are needed")
+    return found
 
 
 def _reconstruction_figures(images, outputs, data):

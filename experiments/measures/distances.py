@@ -46,18 +46,14 @@ class Distances:
             return {}
         real, generated = self._some(real), self._some(generated)
         features = self._real_features(real), self._seen(generated, "generated")
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            found = {"fid": metrics.fid(*features)}
-        for warning in told:
-            print(f"warning: {warning.message}")
-        try:
-            found["kid"], found["kid_standard_error"] = metrics.kid(*features)
-            if self._recall:
-                found["precision"], found["recall"] = metrics.precision_recall(*features)
-        except ValueError as error:
-            print(f"left out: {error}")
-        return {f"val_{measure}{mode}{self._suffix}": value for measure, value in found.items()}
+        measures = {("fid",): metrics.fid, ("kid", "kid_standard_error"): metrics.kid}
+        if self._recall:
+            measures["precision", "recall"] = metrics.precision_recall
+        found = {}
+        for names, measure in measures.items():
+            keys = [f"val_{name}{mode}{self._suffix}" for name in names]
+            found |= dict(zip(keys, _measured(measure, features, keys), strict=False))
+        return found
 
     def _some(self, images):
         if self._most is None or len(images) <= self._most:
@@ -92,6 +88,20 @@ class Distances:
     def _seen(self, images, title):
         with progress(len(images), f"features of {title} images") as line:
             return metrics.features_of(images, self.network, self._batch, line.update)
+
+
+def _measured(measure, features, keys) -> tuple:
+    """The values of a measure; () where the images are too few, and a line says so."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            values = measure(*features)
+        except ValueError as error:
+            say_left_out(*keys, why=error)
+            return ()
+    for warning in told:
+        print(f"warning: {warning.message}")
+    return values if isinstance(values, tuple) else (values,)
 
 
 def by_hed() -> tuple[Distances, ...]:

@@ -132,6 +132,13 @@ def test_sets_larger_than_a_block_add_up():
     assert metrics.kernel_distance(x, y) == pytest.approx(sum(within) - 2 * xy.mean(), rel=1e-9)
 
 
+def test_fid_of_a_single_image_is_refused():
+    one, two = (Features(RNG.normal(size=(count, 3)), "x") for count in (1, 2))
+    for real, generated in ((one, two), (two, one)):
+        with pytest.raises(ValueError, match="FID needs 2 real and 2 generated"):
+            metrics.fid(real, generated)
+
+
 def test_kid_of_very_few_images_is_refused():
     with pytest.raises(ValueError, match="needs 4 real and 4 generated"):
         metrics.kid(normal(3), normal(50))

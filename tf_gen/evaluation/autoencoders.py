@@ -87,7 +87,9 @@ def kl_by_latent(means, log_vars) -> np.ndarray:
 def latent_figures(means, log_vars, seed=0) -> dict[str, float]:
     """Of posteriors [N, D]: ``active_units`` (Burda et al. 2016), and ``mutual_information`` in
     nats (Hoffman and Johnson 2016) where it is below log N: there it would say only that each image
-    has latents of its own."""
+    has latents of its own. {} of a single image, whose latents do not vary."""
+    if len(means) < 2:
+        return {}
     found = {"active_units": float(metrics.active_units(means))}
     information = metrics.mutual_information(means, log_vars, seed)
     if information < np.log(len(means)) - 0.01:

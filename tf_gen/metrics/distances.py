@@ -100,10 +100,13 @@ def fid(real: Features, generated: Features) -> float:
     """The Frechet Inception distance: 0 (equal) and up. Biased: it falls as images are added.
 
     Warns where there are too few images for a covariance of full rank; such figures may be compared
-    only with those of as many images. Raises: ValueError for features of two networks.
+    only with those of as many images. Raises: ValueError for features of two networks, or a single
+    image, which has no covariance.
     """
     _check_same_network(real, generated)
     count, width = min(len(real.values), len(generated.values)), real.values.shape[1]
+    if count < 2:
+        raise ValueError("FID needs 2 real and 2 generated images at least")
     if count <= width:
         warnings.warn(
             f"FID of {count} images: fewer than the {width} features, so the covariance has not "

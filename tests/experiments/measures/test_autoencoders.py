@@ -65,6 +65,29 @@ def test_distances_are_of_as_many_new_images_as_there_are_real_ones():
     assert found["val_fid"] == 1.0 and seen == [(10, (10, 16, 16, 3))]
 
 
+@pytest.mark.parametrize(
+    "kind, left_out",
+    [
+        ("vae", {"active_units", "spread_real"}),
+        ("cvae", {"spread_real_0", "spread_real_1"}),  # one of each class
+        ("vq_vae", set()),
+    ],
+)
+def test_of_one_validation_image_the_figures_are_finite_and_the_others_named(
+    kind, left_out, capsys
+):
+    data = types.SimpleNamespace(train=faces(20), val=faces(2 if kind == "cvae" else 1))
+    model, figures = {
+        "vae": (VAE(**SMALL), vae_figures),
+        "cvae": (CVAE(2, **SMALL), cvae_figures),
+        "vq_vae": (VQVAE(codes=8, filters=(4, 4, 8)), vq_vae_figures),
+    }[kind]
+    model.compile()
+    found, said = figures(model, data, OPTIONS, Asked()), capsys.readouterr().out
+    assert np.isfinite([*found.values()]).all() and "val_mse" in found
+    assert not left_out & found.keys() and all(name in said for name in left_out)
+
+
 def test_images_under_each_label_differ_by_draw_and_not_from_call_to_call():
     model = CVAE(2, **SMALL)
     first, again, other = (list(generated_by_label(model, 2, 0, draw, 4)) for draw in (0, 0, 1))

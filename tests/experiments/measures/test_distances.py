@@ -51,6 +51,18 @@ def test_too_small_a_set_is_left_out_and_the_network_not_asked(capsys):
     assert said in capsys.readouterr().out and not network.shown
 
 
+@pytest.mark.parametrize("count, there", [(1, 0), (2, 1), (4, 5)])
+def test_what_so_few_images_cannot_give_is_left_out_and_named(count, there, capsys):
+    names = ("fid", "kid", "kid_standard_error", "precision", "recall")
+    found = Distances(Grey(), "_x")(images(count), images(count), "_report_mode")
+    assert [*found] == [f"val_{name}_report_mode_x" for name in names[:there]]
+    assert np.isfinite([*found.values()]).all()
+    said = capsys.readouterr().out
+    for name in names:
+        left_out = f"val_{name}_report_mode_x" not in found
+        assert (f"val_{name}_report_mode_x" in said) == left_out, said
+
+
 @pytest.mark.filterwarnings("error")
 def test_distances_by_the_edge_detector_have_names_of_their_own(capsys):
     (distances,) = by_hed()
