@@ -236,6 +236,23 @@ def test_an_odd_width_is_named(tmp_path):
     assert f"{2 * SIZE + 1}" in message
 
 
+@pytest.mark.parametrize("shape", [(40, 40), (60, 40), (30, 40), (40, 55)])
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_photographs_in_the_place_of_pairs_are_refused_by_name(split, shape, tmp_path):
+    for number in (1, 2):
+        save(drawn(number, "A", *shape), tmp_path / split / f"{number}.png")
+    said = f"{split}/1.png: no pair, it is {shape[1] / shape[0]:.3g} times as wide as high; side by"
+    for skip in (False, True):
+        message = refusal(tmp_path, split, skip_unreadable=skip)
+        assert said in message and f"{split}A/ and {split}B/" in message
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (297, 420), (40, 120)])
+def test_pairs_of_portraits_sheets_and_landscapes_are_read(shape, tmp_path):
+    save(drawn(1, "A", *shape), tmp_path / "train" / "1.png")
+    assert len(load_pairs(tmp_path, "train", SIZE)) == 1
+
+
 @pytest.mark.parametrize("shape", [(SIZE, SIZE + 2), (SIZE + 2, SIZE)])
 def test_sides_of_different_sizes_are_named(shape, tmp_path):
     two_folders(tmp_path)
@@ -276,9 +293,10 @@ def test_a_skipped_pair_counts_in_no_digest(tmp_path):
 def test_pairs_that_do_not_fit_are_skipped_too(tmp_path):
     side_by_side(tmp_path)
     save(drawn(3, "A", SIZE, 2 * SIZE + 1), tmp_path / "train" / "3.png")
+    save(drawn(4, "A", SIZE, SIZE), tmp_path / "train" / "4.png")
     pairs = load_pairs(tmp_path, "train", SIZE, skip_unreadable=True)
     assert_holds(pairs, 1, 2, 10)
-    assert [name for name, _ in pairs.skipped] == ["train/3.png"]
+    assert [name for name, _ in pairs.skipped] == ["train/3.png", "train/4.png"]
 
 
 @LAYOUTS

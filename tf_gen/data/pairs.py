@@ -11,6 +11,10 @@ from .cache import Cache
 from .reading import Rows, decode, digest, read_rows, resize
 from .sources import KINDS, Folder, Unreadable
 
+# Pairs of squares are twice as wide as high, of portraits of 3 : 4 1.5 times, of upright A4 sheets
+# 1.41 times. Single photographs, square, upright or of 4 : 3, lie below and would be cut in two
+# without a word; those of 3 : 2 cannot be told from pairs of portraits.
+NARROWEST = 1.4
 SPLITS = {"train": ("train",), "val": ("val", "test")}  # the names that a split's folder may have
 
 
@@ -56,7 +60,8 @@ def load_pairs(
             enough (``tf_gen.data.reading.decode``).
 
     Raises: UserError for a missing folder, no pairs, names without a partner, or (all listed,
-        unless skipped) files that cannot be read and pairs whose halves differ in size.
+        unless skipped) files that cannot be read, are too narrow for a pair, or whose halves differ
+        in size.
     """
     source = source if hasattr(source, "items") else Folder(source)
     cache = cache or Cache()
@@ -129,7 +134,8 @@ def _matched(source, names_a, names_b):
 def _read(source, names, items, to_row, size, cache, skip_unreadable) -> Rows:
     rows = read_rows(items, names, to_row, (2, size, size, 3), cache, source.place, skip_unreadable)
     if not rows.names:
-        raise UserError(f"{source.path}: none of its {len(names)} pairs can be read")
+        first = rows.skipped[0][1]
+        raise UserError(f"{source.path}: none of its {len(names)} pairs can be read ({first})")
     return rows
 
 
@@ -138,9 +144,16 @@ def _halves(size, enough):
 
     def to_row(name, data):
         image = decode(data, name, enough and (2 * enough, enough))
-        if image.shape[1] % 2:
+        height, width = image.shape[:2]
+        if width < NARROWEST * height:
+            folder = name.partition("/")[0]
             raise Unreadable(
-                f"{name}: its halves differ in size, {image.shape[1]} pixels are an odd width; "
+                f"{name}: no pair, it is {width / height:.3g} times as wide as high; side by side "
+                f"a pair is about twice as wide (or give the sides in {folder}A/ and {folder}B/)"
+            )
+        if width % 2:
+            raise Unreadable(
+                f"{name}: its halves differ in size, {width} pixels are an odd width; "
                 "a pair lies side by side in two equal halves"
             )
         return _row(np.split(image, 2, axis=1), size), [(name, _sha(data))]
