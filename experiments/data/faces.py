@@ -24,11 +24,19 @@ class FaceData(NamedTuple):
 
 
 def load_faces(config, styles, by_class=False) -> FaceData:
-    """Draw or read the faces that the configuration names.
+    """Draw or read the faces that the configuration names, and say which classes they have.
 
     Args: styles: of faces that are drawn, or the published sets; by_class: whether sub-folders are
         classes.
     """
+    found = _load(config, styles, by_class)
+    if classes := found.train.classes:
+        labelled = ", ".join(f"{label} {name}" for label, name in enumerate(classes))
+        print(f"data: {len(classes)} classes: {labelled}")
+    return found
+
+
+def _load(config, styles, by_class) -> FaceData:
     print(f"data: {'drawing' if config.data == 'synthetic' else 'reading'} {config.data}")
     if config.data == "synthetic":
         splits = (_draw(split, styles, config.image_size) for split in DRAWN)

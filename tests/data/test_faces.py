@@ -395,6 +395,26 @@ def test_fewer_than_two_classes_are_refused_with_what_was_found(names, found, tm
     assert "at least two" in message
 
 
+@pytest.mark.parametrize(
+    ("splits", "one"),
+    [(("train", "val"), "train"), (("Validation", "Training", "test"), "Training"),
+     (("valid", "test"), "test")],
+)  # fmt: skip
+def test_splits_are_not_taken_for_classes(splits, one, tmp_path):
+    for split in splits:
+        two_classes(tmp_path / split)
+    message = refusal(tmp_path, by_class=True)
+    assert f"{tmp_path}: its sub-folders {', '.join(sorted(splits))} are splits" in message
+    assert f"such as {tmp_path / one} if they lie there" in message
+    assert load_faces(tmp_path / one, SIZE, by_class=True).train.classes == ("cats", "dogs")
+
+
+def test_a_class_may_be_called_as_a_split_is_beside_others(tmp_path):
+    two_classes(tmp_path)
+    (tmp_path / "cats").rename(tmp_path / "train")
+    assert load_faces(tmp_path, SIZE, by_class=True).train.classes == ("dogs", "train")
+
+
 def test_a_class_of_one_image_is_named(tmp_path):
     save(drawn(0), two_classes(tmp_path, 1, 4) / "cats" / "copy.png")
     assert f"{tmp_path / 'cats'}: 1 image" in refusal(tmp_path, by_class=True)

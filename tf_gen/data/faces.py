@@ -12,6 +12,8 @@ from .cache import Cache, arrange
 from .reading import decode, digest, read_rows, resize
 from .sources import KINDS, Folder
 
+SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}  # never all classes
+
 
 @dataclasses.dataclass(frozen=True)
 class Faces:
@@ -85,9 +87,9 @@ def load_faces(
         val_share: between 0 and 1; at least one image of each class is left for training.
         cache: a ``Cache``; default a new one.
 
-    Raises: UserError for a missing folder, no images, fewer than two classes, fewer than two
-        different images of a class, shares that do not fit, or (all listed, unless skipped)
-        files that cannot be read.
+    Raises: UserError for a missing folder, no images, fewer than two classes, splits in the place
+        of classes, fewer than two different images of a class, shares that do not fit, or (all
+        listed, unless skipped) files that cannot be read.
     """
     source = source if hasattr(source, "items") else Folder(source)
     groups = _groups(source, by_class)
@@ -154,6 +156,13 @@ def _groups(source, by_class: bool) -> dict[str, list[str]]:
             f"{source.path}: sub-folders with images ({KINDS}) in it: "
             f"{', '.join(groups) or 'none'}; "
             "give a folder with at least two, one for each class"
+        )
+    if SPLITS.issuperset(name.casefold() for name in groups):
+        one = next((name for name in groups if name.casefold().startswith("train")), min(groups))
+        raise UserError(
+            f"{source.path}: its sub-folders {', '.join(sorted(groups))} are splits, not classes; "
+            f"give a folder with one for each class, such as {source.path}/{one} if they lie there "
+            "(the images are split here)"
         )
     for name in groups:
         if not name.isprintable():  # a SavedModel holds it as text
