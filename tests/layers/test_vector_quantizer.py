@@ -198,18 +198,19 @@ def test_equal_vectors_start_one_code_only():
 
 
 def averaged(vectors, batches, decay):
-    """The codebook, counts and sums after these batches, one vector at a time."""
-    vectors, counts, sums = vectors.astype(float), None, None
+    """The codebook, counts and sums after these batches, one vector at a time: averages from 0,
+    divided by the weight that all batches have together."""
+    vectors, weight = vectors.astype(float), 0.0
+    all_counts, all_sums = np.zeros(len(vectors)), np.zeros(vectors.shape)
     for batch in batches:
         n, s = np.zeros(len(vectors)), np.zeros(vectors.shape)
         for z, code in zip(batch, nearest(batch, vectors), strict=True):
             n[code] += 1
             s[code] += z
-        if counts is None:
-            counts, sums = n, s
-        else:
-            counts = decay * counts + (1 - decay) * n
-            sums = decay * sums + (1 - decay) * s
+        all_counts = decay * all_counts + (1 - decay) * n
+        all_sums = decay * all_sums + (1 - decay) * s
+        weight = decay * weight + (1 - decay)
+        counts, sums = all_counts / weight, all_sums / weight
         for k in range(len(vectors)):
             if counts[k] > 1e-5:
                 vectors[k] = sums[k] / counts[k]
@@ -281,11 +282,32 @@ def test_a_code_dies_when_its_moving_count_falls_below_the_bound(codebook):
     )
     layer(np.array([[0.0], [10.0], [10.0], [10.0], [10.0]], np.float32), training=True)
     counts = []
-    for _ in range(4):  # without the second code: 4, 2, 1, then 0.5 < 0.6
+    for _ in range(4):  # without the second code: 4 / 3, then 4 / 7 < 0.6
         layer(np.zeros((1, 1), np.float32), training=True)
         counts.append(float(layer.counts[1]))
-        np.testing.assert_allclose(layer.vectors[1], [10.0 if len(counts) < 3 else 0.0])
-    np.testing.assert_allclose(counts, [2, 1, 0.6, 0.6])
+        np.testing.assert_allclose(layer.vectors[1], [10.0 if len(counts) < 2 else 0.0])
+    np.testing.assert_allclose(counts, [4 / 3, 0.6, 0.6, 0.6])
+
+
+@pytest.mark.parametrize("start", ["uniform", "kmeans"])
+def test_all_batches_so_far_weigh_the_same_at_first(start):
+    layer = make("ema", start=start)
+    if start == "kmeans":
+        layer.start_from(np.concatenate(BATCHES))
+    found = [layer(batch, training=True)["codes"] for batch in BATCHES]
+    counts = np.bincount(np.concatenate(found), minlength=CODES) / len(BATCHES)
+    np.testing.assert_allclose(layer.counts, counts, atol=0.04)  # 0.99 is not 1
+
+
+def test_a_restarted_code_counts_as_much_as_the_bound_and_fades_as_the_others_do():
+    layer = make("gradient", decay=0.5, restart_below=0.5, vectors=np.array([[0.0], [1e3]], "f"))
+    zeros = np.zeros((4, 1), np.float32)
+    layer(zeros, training=True)
+    np.testing.assert_allclose(layer.counts, [4, 0.5])  # restarted
+    layer.vectors.assign([[0.0], [1e3]])
+    layer.restart_below = 0.01
+    layer(zeros, training=True)  # (0.5 * 0.5 * 0.5) / (1 - 0.5^2)
+    np.testing.assert_allclose(layer.counts, [4, 0.5 / 3], rtol=1e-6)
 
 
 def test_a_restarted_code_carries_on_from_its_new_place():
@@ -335,6 +357,12 @@ def test_it_serialises():
 def test_unknown_choices_are_refused(option):
     with pytest.raises(ValueError, match=f"{option} 'x' is not one of"):
         VectorQuantizer(**{option: "x"})
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.0])
+def test_a_decay_that_gives_no_average_is_refused(decay):
+    with pytest.raises(ValueError, match=r"decay must lie in \[0, 1\), got"):
+        VectorQuantizer(decay=decay)
 
 
 # Two replicas ----------------------------------------------------------------------------

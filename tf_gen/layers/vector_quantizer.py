@@ -20,7 +20,7 @@ class VectorQuantizer(keras.layers.Layer):
         codebook: how it learns: ``"gradient"`` by the codebook loss (the report), ``"ema"`` by
             moving averages of the vectors that each code is given (appendix A.1 of the paper),
             so that it needs no loss.
-        decay: of those moving averages; with ``restart_below`` also of the counts.
+        decay: of those moving averages, in [0, 1); with ``restart_below`` also of the counts.
         start: ``"uniform"`` in [-1/K, 1/K] (the report says uniform; the bounds are those of the
             paper's authors), or ``"kmeans"``: then call ``start_from`` once before training
             (``VQVAE.fit`` does it with its first batch).
@@ -54,6 +54,8 @@ class VectorQuantizer(keras.layers.Layer):
         super().__init__(**kwargs)
         check_choice("codebook", codebook, CODEBOOKS)
         check_choice("start", start, STARTS)
+        if not 0.0 <= decay < 1.0:
+            raise ValueError(f"decay must lie in [0, 1), got {decay}")
         self.codes = codes
         self.codebook = codebook
         self.decay = decay
@@ -136,8 +138,7 @@ class VectorQuantizer(keras.layers.Layer):
         strangers = self._random_rows(flat)
         counts, sums, strangers = all_reduce_sum([counts, sums, strangers])
 
-        # A moving average that starts at the first batch instead of at 0.
-        keep = tf.where(self.batches.value == 0, 0.0, self.decay)
+        keep = self._kept()
         counts = keep * self.counts.value + (1.0 - keep) * counts  # [K]
         vectors = tf.convert_to_tensor(self.vectors.value)
         if self.codebook == "ema":
@@ -152,6 +153,16 @@ class VectorQuantizer(keras.layers.Layer):
         self.counts.assign(counts)
         self.vectors.assign(vectors)
         self.batches.assign(self.batches.value + 1)
+
+    def _kept(self):
+        """What the averages so far weigh in the next ones: those of ``h = d h + (1 - d) x`` from
+        h = 0, divided by 1 - d^t, so that no batch weighs more than those after it.
+
+        (Until 0.2.0 the first weighed 1 / (1 - d) times as much as another. Checkpoints of then
+        hold averages, too, whose weights add up to 1: they go on, and the first batch fades.)
+        """
+        fading = tf.pow(self.decay, tf.cast(self.batches.value + 1, tf.float32))  # d^t
+        return (self.decay - fading) / (1.0 - fading)
 
     def _random_rows(self, flat):
         """[K, D]: random vectors of the batch, of all replicas: a replica gives those that it
