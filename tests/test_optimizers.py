@@ -11,11 +11,9 @@ from keras.optimizers import SGD, LossScaleOptimizer
 from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient
 
 
-def train(optimizer_class, steps=100, **options):
+def train(optimizer_class, steps=100, dtype="float32", **options):
     rng = np.random.default_rng(0)
-    variables = [
-        keras.Variable(rng.normal(size=shape).astype(np.float32)) for shape in [(7, 5), (5,)]
-    ]
+    variables = [keras.Variable(rng.normal(size=shape), dtype=dtype) for shape in [(7, 5), (5,)]]
     optimizer = optimizer_class(1e-2, beta_1=0.5, **options)
     optimizer.build(variables)
 
@@ -24,7 +22,7 @@ def train(optimizer_class, steps=100, **options):
         optimizer.apply(list(gradients), variables)
 
     for _ in range(steps):
-        step(*[tf.constant(rng.normal(size=v.shape), tf.float32) for v in variables])
+        step(*[tf.constant(rng.normal(size=v.shape), dtype) for v in variables])
     return [v.numpy() for v in variables], [v.numpy() for v in optimizer.variables]
 
 
@@ -35,6 +33,17 @@ def test_a_hundred_steps_equal_those_of_keras_to_rounding(options):
     ours, keras_own = train(FusedAdam, **options), train(keras.optimizers.Adam, **options)
     for found, expected in zip(ours[0] + ours[1], keras_own[0] + keras_own[1], strict=True):
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+def test_variables_of_another_type_than_float32_are_updated_as_by_keras(dtype):
+    # float16 takes an epsilon of 1e-7 for 0, bfloat16 a beta_2 of 0.999 for 1
+    options = {"dtype": dtype, "steps": 3, "epsilon": 1e-3, "beta_2": 0.9}
+    ours, keras_own = train(FusedAdam, **options), train(keras.optimizers.Adam, **options)
+    start, _ = train(FusedAdam, **{**options, "steps": 0})
+    assert all((a != b).any() for a, b in zip(ours[0], start, strict=True))
+    for found, expected in zip(ours[0] + ours[1], keras_own[0] + keras_own[1], strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_it_serialises():

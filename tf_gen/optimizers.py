@@ -11,12 +11,14 @@ class FusedAdam(keras.optimizers.Adam):
     """``keras.optimizers.Adam`` on TensorFlow's fused kernel; the same arguments and results.
 
     Keras' update makes many passes over the weights, their gradients and moments. Clipping,
-    weight decay, averaging and gradient accumulation are the base class's; with ``amsgrad`` the
-    update is, too.
+    weight decay, averaging and gradient accumulation are the base class's; with ``amsgrad``, and
+    for variables that are not float32, the update is, too.
     """
 
     def update_step(self, gradient, variable, learning_rate):
-        if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
+        # the kernel ends the process where its arguments differ in type
+        wide = tf.as_dtype(variable.dtype) == tf.float32
+        if not wide or self.amsgrad or isinstance(gradient, tf.IndexedSlices):
             return super().update_step(gradient, variable, learning_rate)
         index = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, tf.float32)
