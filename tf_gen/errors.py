@@ -25,6 +25,15 @@ def check_choice(name, value, choices):
         raise ValueError(f"{name} {value!r} is not one of {', '.join(map(str, choices))}")
 
 
+def check_policy(policy):
+    """Raises: ValueError if a layer of this dtype policy has weights that are not float32."""
+    if policy.variable_dtype != "float32":
+        raise ValueError(
+            f"dtype {policy.name!r}: weights and statistics are float32 here, so take 'float32', "
+            "'mixed_bfloat16' or 'mixed_float16'"
+        )
+
+
 def _check_keras():
     """Raise ImportError, as all of the package is imported, if Keras is set to what cannot work.
 

@@ -110,6 +110,14 @@ def test_statistics_stay_float32_in_bfloat16():
     np.testing.assert_allclose(layer.moving_mean, 0.01 * X.mean((0, 1, 2)), rtol=1e-2)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+def test_statistics_of_another_type_are_refused_where_the_layer_is_made(dtype):
+    with pytest.raises(
+        ValueError, match=f"^dtype '{dtype}': .* float32 here, so take .*'mixed_float16'"
+    ):
+        BatchNorm(dtype=dtype)
+
+
 def test_instance_normalisation_is_each_images_own():
     y = InstanceNorm()(X)
     expected = normalized(X, X.mean((1, 2), keepdims=True), X.var((1, 2), keepdims=True))

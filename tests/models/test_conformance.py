@@ -215,6 +215,15 @@ def test_in_bfloat16_what_is_kept_and_what_comes_out_is_float32(name):
     assert (outputs.numpy() != exact.numpy()).any()  # it is in use
 
 
+@every_model
+@pytest.mark.parametrize("normalization", ["batch", "none"])
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+def test_a_dtype_of_other_weights_than_float32_is_refused_in_a_line(name, dtype, normalization):
+    with pytest.raises(ValueError, match=f"^dtype '{dtype}': .* 'mixed_bfloat16'.*") as refused:
+        CASES[name].make(dtype=dtype, normalization=normalization)
+    assert "\n" not in str(refused.value)
+
+
 # Training --------------------------------------------------------------------------------
 
 

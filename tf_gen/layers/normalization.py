@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tf_gen.errors import check_choice
+from tf_gen.errors import check_choice, check_policy
 from tf_gen.replicas import all_reduce_mean, all_reduce_sum, replica_count
 
 STATISTICS = ("fixed", "batch", "image", "measure")
@@ -27,6 +27,10 @@ class BatchNorm(keras.layers.BatchNormalization):
     a batch's statistics are those of the replica's share, and the moving ones move by their mean;
     with ``synchronized=True`` they are those of the whole batch.
     """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        check_policy(self.dtype_policy)
 
     def call(self, x, training=False, statistics=None, mask=None):
         training = training and self.trainable  # frozen, it is in inference, as Keras' own

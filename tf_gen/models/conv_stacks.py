@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tf_gen.errors import UserError, check_choice
+from tf_gen.errors import UserError, check_choice, check_policy
 from tf_gen.layers import BatchNorm
 
 FILTERS = (16, 32, 64)  # the report's
@@ -12,6 +12,10 @@ NORMALIZATIONS = ("batch", "sync_batch", "none")
 
 class _Stack(keras.layers.Layer):
     """Layers one after the other, each built with what comes out of the one before."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        check_policy(self.dtype_policy)
 
     def _chain(self):
         raise NotImplementedError

@@ -2,7 +2,7 @@
 
 import keras
 
-from tf_gen.errors import UserError, check_choice
+from tf_gen.errors import UserError, check_choice, check_policy
 from tf_gen.layers import (
     BatchNorm,
     DownBlock,
@@ -37,6 +37,7 @@ class PatchDiscriminator(keras.Model):
         self, filters=64, receptive_field=70, conditional=True, normalization="batch", **kwargs
     ):
         super().__init__(**kwargs)
+        check_policy(self.dtype_policy)
         check_choice("receptive_field", receptive_field, RECEPTIVE_FIELDS)
         self.filters = filters
         self.receptive_field = receptive_field

@@ -2,7 +2,7 @@
 
 import keras
 
-from tf_gen.errors import UserError
+from tf_gen.errors import UserError, check_policy
 from tf_gen.layers import DownBlock, UpBlock, weights_initializer
 
 
@@ -36,6 +36,7 @@ class UNetGenerator(keras.Model):
         self, filters=64, depth=8, output_channels=3, normalization="batch", dropout=0.5, **kwargs
     ):
         super().__init__(**kwargs)
+        check_policy(self.dtype_policy)
         self.filters = filters
         self.depth = depth
         self.output_channels = output_channels
