@@ -81,3 +81,43 @@ def test_a_layer_comes_back_from_its_configuration(cls):
     layer = cls(2, name="deep")
     again = cls.from_config(layer.get_config())
     assert again.filters == 2 and again.kernel_size == (4, 4) and again.name == "deep"
+
+
+@pytest.mark.parametrize("side", [2, 8, 16])
+def test_groups_are_those_of_keras_at_every_size(side):
+    ours = HalvingConv2D(6, groups=2)
+    witness = keras.layers.Conv2D(6, 4, strides=2, padding="same", groups=2)
+    x = np.random.default_rng(0).normal(size=(3, side, side, 4)).astype(np.float32)
+    ours(x), witness(x)
+    witness.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(x), witness(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [4, 32])
+def test_a_bias_and_low_rank_weights_are_used_at_every_size(side):
+    ours = HalvingConv2D(6, bias_initializer="ones")
+    witness = keras.layers.Conv2D(6, 4, strides=2, padding="same")
+    x = np.random.default_rng(0).normal(size=(3, side, side, 4)).astype(np.float32)
+    for layer in (ours, witness):
+        layer(x)
+        layer.enable_lora(2, b_initializer="ones")
+    for weight, of_ours in zip(witness.weights, ours.weights, strict=True):
+        weight.assign(of_ours)
+    np.testing.assert_allclose(ours(x), witness(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cls", KERAS)
+def test_channels_first_are_refused_where_the_layer_is_made(cls):
+    with pytest.raises(ValueError, match="^data_format='channels_first': the channels come last"):
+        cls(2, data_format="channels_first")
+
+
+def test_an_output_padding_is_refused_where_the_layer_is_made():
+    with pytest.raises(ValueError, match=r"^output_padding=\(1, 1\): the output is twice"):
+        DoublingConv2D(2, output_padding=1)
+
+
+@pytest.mark.parametrize("cls", KERAS)
+def test_a_dilation_is_refused_by_keras_where_the_layer_is_made(cls):
+    with pytest.raises(ValueError, match="not supported in conjunction with `dilation_rate > 1`"):
+        cls(2, dilation_rate=2)

@@ -118,6 +118,34 @@ def test_statistics_of_another_type_are_refused_where_the_layer_is_made(dtype):
         BatchNorm(dtype=dtype)
 
 
+@pytest.mark.parametrize("option", [{"axis": 1}, {"axis": -3}, {"renorm": True}])
+def test_what_the_fused_kernel_does_not_do_is_refused_where_the_layer_is_made(option):
+    ((name, value),) = option.items()
+    with pytest.raises(ValueError, match=f"^{name}={value}: .*keras.layers.BatchNormalization$"):
+        BatchNorm(**option)
+
+
+def test_it_takes_the_channels_by_either_name_and_images_alone():
+    np.testing.assert_array_equal(BatchNorm(axis=3)(X), BatchNorm()(X))
+    with pytest.raises(ValueError, match=r"^BatchNorm takes \[B, H, W, C\], got \(4, 90\)"):
+        BatchNorm().build((4, 90))
+
+
+def test_a_mask_is_refused(layer):
+    with pytest.raises(ValueError, match="mask: BatchNorm counts every pixel, take keras.layers"):
+        layer(X, training=True, mask=np.ones(X.shape[:3], bool))
+
+
+@pytest.mark.parametrize("option", [{"axis": 1}, {"axis": 2, "groups": 5}, {"groups": 1}])
+def test_instance_normalisations_axis_and_groups_are_those_of_keras(option):
+    y, expected = (
+        kind(**{"groups": -1, **option})(X)
+        for kind in (InstanceNorm, keras.layers.GroupNormalization)
+    )
+    np.testing.assert_array_equal(y, expected)
+    assert (y.numpy() != InstanceNorm()(X).numpy()).any()
+
+
 def test_instance_normalisation_is_each_images_own():
     y = InstanceNorm()(X)
     expected = normalized(X, X.mean((1, 2), keepdims=True), X.var((1, 2), keepdims=True))

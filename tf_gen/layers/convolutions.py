@@ -18,6 +18,8 @@ class _Stride2:
 
     def __init__(self, filters, **kwargs):
         super().__init__(filters, kernel_size=4, strides=2, padding="same", **kwargs)
+        if self.data_format != "channels_last":
+            raise ValueError(f"data_format={self.data_format!r}: the channels come last here")
 
     def get_config(self):
         fixed = ("kernel_size", "strides", "padding")
@@ -30,7 +32,8 @@ class HalvingConv2D(_Stride2, keras.layers.Conv2D):
 
     def convolution_op(self, inputs, kernel):
         height, width = inputs.shape[1:3]
-        if not _is_small(height, width, SMALL_TO_HALVE) or height % 2 or width % 2:
+        small = _is_small(height, width, SMALL_TO_HALVE) and not (height % 2 or width % 2)
+        if not small or self.groups > 1:
             return super().convolution_op(inputs, kernel)
         # Blocks of 2 x 2 pixels; each patch is 2 x 2 of those, brought into the kernel's order.
         padded = tf.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
@@ -55,6 +58,8 @@ class DoublingConv2D(_Stride2, keras.layers.Conv2DTranspose):
 
     def __init__(self, filters, **kwargs):
         super().__init__(filters, use_bias=False, **kwargs)
+        if self.output_padding is not None:
+            raise ValueError(f"output_padding={self.output_padding}: the output is twice the input")
 
     def get_config(self):
         config = super().get_config()

@@ -7,6 +7,7 @@ from tf_gen.errors import check_choice, check_policy
 from tf_gen.replicas import all_reduce_mean, all_reduce_sum, replica_count
 
 STATISTICS = ("fixed", "batch", "image", "measure")
+OTHERWISE = "take keras.layers.BatchNormalization"
 NORMALIZATIONS = ("batch", "sync_batch", "instance", "none")
 
 
@@ -28,11 +29,22 @@ class BatchNorm(keras.layers.BatchNormalization):
     with ``synchronized=True`` they are those of the whole batch.
     """
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(axis=axis, **kwargs)
         check_policy(self.dtype_policy)
+        if axis not in (-1, 3):
+            raise ValueError(f"axis={axis}: the channels come last here, else {OTHERWISE}")
+        if self.renorm:
+            raise ValueError(f"renorm=True: is not done here, {OTHERWISE}")
+
+    def build(self, input_shape):
+        if len(input_shape) != 4:
+            raise ValueError(f"BatchNorm takes [B, H, W, C], got {tuple(input_shape)}; {OTHERWISE}")
+        super().build(input_shape)
 
     def call(self, x, training=False, statistics=None, mask=None):
+        if mask is not None:
+            raise ValueError(f"mask: BatchNorm counts every pixel, {OTHERWISE}")
         training = training and self.trainable  # frozen, it is in inference, as Keras' own
         statistics = statistics or ("batch" if training else "fixed")
         check_choice("statistics", statistics, STATISTICS)
