@@ -4,9 +4,11 @@ import io
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from experiments.data.maps import load_maps
 from experiments.launch import pictures
+from experiments.launch.errors import UsageError
 from experiments.launch.precision import dtype_policy
 from experiments.measures.pix2pix import pix2pix_epoch_figures, pix2pix_figures
 from experiments.tasks.options import Pix2PixOptions, unet_depth
@@ -49,6 +51,12 @@ class Pix2PixTask:
 
     def __init__(self, config):
         self.config, self.data = config, load_maps(config)
+        to_the_end = config.image_size == 2 ** unet_depth(config.image_size)  # 1 x 1
+        if len(self.data.train) == 1 and to_the_end and config.normalization.endswith("batch"):
+            raise UsageError(
+                f"{config.data}: holds one training pair, and batch normalisation would see one "
+                "value of it at the bottleneck: give more pairs, or --normalization instance"
+            )
         self.about = About(
             title=f"pix2pix_maps, {config.direction}",
             loading=LOADING.replace("{size}", str(config.image_size)),
@@ -142,13 +150,9 @@ class Pix2PixTask:
         """The functions of the SavedModel, normalisation's statistics recomputed."""
         inputs, _ = self.data.middle(self.config.image_size)
         inputs = inputs[:STATISTICS_IMAGES]
-        recompute_statistics(
-            self.model.generator,
-            (
-                to_tanh_range(inputs[i : i + STATISTICS_BATCH])
-                for i in range(0, len(inputs), STATISTICS_BATCH)
-            ),
-        )
+        # parts of about equal size: the rest of a division could be one image alone
+        parts = np.array_split(inputs, -(-len(inputs) // STATISTICS_BATCH))
+        recompute_statistics(self.model.generator, map(to_tanh_range, parts))
         return self.translator
 
     def measure(self, model, asked) -> dict[str, float]:

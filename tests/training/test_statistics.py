@@ -1,8 +1,10 @@
 """Recomputed statistics against NumPy."""
 
 import numpy as np
+import pytest
 
 from tf_gen import UNetGenerator
+from tf_gen.errors import UserError
 from tf_gen.layers import BatchNorm
 from tf_gen.training.statistics import recompute_statistics
 
@@ -51,3 +53,24 @@ def test_every_batch_normalisation_is_reached():
     recompute_statistics(generator, batches(6))
     layers = [x for x in generator._flatten_layers() if isinstance(x, BatchNorm)]
     assert len(layers) == 8 and all(layer.moving_mean.numpy().any() for layer in layers)
+
+
+@pytest.mark.parametrize("sizes", [[1], [5, 1]])
+def test_one_image_whose_bottleneck_is_one_value_is_refused_and_nothing_changed(sizes):
+    generator = built()
+    recompute_statistics(generator, batches(6))
+    before = [v.numpy() for v in generator.variables]
+    with pytest.raises(UserError, match="a batch of one image, .* value alone: give at least 2"):
+        recompute_statistics(generator, [IMAGES[:size] for size in sizes])
+    for a, b in zip(before, generator.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_one_image_is_measured_where_each_layer_sees_more_than_one_value():
+    generator = UNetGenerator(filters=4, depth=4)  # 2 x 2 at the bottleneck
+    generator.build((None, 32, 32, 3))
+    recompute_statistics(generator, batches(1))
+    recompute_statistics(generator, [IMAGES[:1]])
+    np.testing.assert_allclose(
+        generator(IMAGES[:1]), generator(IMAGES[:1], statistics="image"), atol=1e-3
+    )

@@ -19,6 +19,7 @@ from PIL import Image
 from experiments.data import maps as data_maps
 from experiments.launch import cli
 from experiments.pix2pix_maps import NAME, Config, run
+from experiments.tasks import pix2pix
 from experiments.tasks.pix2pix import Pix2PixTask
 from tf_gen.training.history import read_csv
 
@@ -258,6 +259,40 @@ def test_damaged_pairs_are_listed_and_can_be_skipped(maps, reading_alone, tmp_pa
     with reading_alone():
         assert run(Config(**SMALL, **options, skip_unreadable=True)) == 0
     assert "skipped train/2.png" in capsys.readouterr().out
+
+
+@pytest.fixture
+def one_pair(maps, tmp_path):
+    for split in ("train", "val"):
+        (tmp_path / "data" / split).mkdir(parents=True)
+        shutil.copy(maps / split / "1.png", tmp_path / "data" / split)
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("normalization", ["batch", "sync_batch"])
+def test_one_pair_is_too_few_for_batch_normalisation(one_pair, tmp_path, capsys, normalization):
+    options = {"data": str(one_pair), "normalization": normalization}
+    code, error = guarded(capsys, **options, run_dir=tmp_path / "run")
+    assert code == 2 and f"{one_pair}: holds one training pair" in error
+    assert "or --normalization instance" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("normalization", ["instance", "none"])
+def test_one_pair_is_enough_without_it(one_pair, reading_alone, tmp_path, normalization):
+    options = {"data": str(one_pair), "run_dir": tmp_path / "run"}
+    with reading_alone():
+        assert run(Config(**SMALL, **options, normalization=normalization)) == 0
+
+
+def test_statistics_are_measured_on_parts_of_more_than_one_pair(maps, tmp_path, monkeypatch):
+    task, parts = Pix2PixTask(Config(**SMALL, data=str(maps), run_dir=tmp_path)), []
+    monkeypatch.setattr(pix2pix, "STATISTICS_BATCH", 5)  # six pairs
+    monkeypatch.setattr(pix2pix, "recompute_statistics", lambda _, found: parts.extend(found))
+    task.build(epoch_steps=3)
+    task.prepare_to_measure()
+    assert [len(part) for part in parts] == [3, 3]
+    inputs, _ = task.data.middle(32)
+    np.testing.assert_array_equal(np.concatenate(parts), pix2pix.to_tanh_range(inputs))
 
 
 def test_a_wrong_option_ends_with_2_and_no_trace():
