@@ -6,17 +6,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
+# TensorFlow is imported where it is used: the process that hands the tests out needs none.
 
 
 def pytest_configure(config):
     """Hide GPUs from all tests but those that are for one (``-m gpu``): they compare to rounding,
     and a GPU multiplies in TF32 and adds in an order of its own."""
+    if config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
+        return
+    import tensorflow as tf
+
     if config.option.markexpr != "gpu":
         tf.config.set_visible_devices([], "GPU")
     (processor,) = tf.config.list_physical_devices("CPU")
@@ -30,6 +32,10 @@ SIZE = 32
 @pytest.fixture(scope="session")
 def make_pix2pix():
     """(options of Pix2Pix) -> a built, compiled model for 32 x 32 images, always the same."""
+
+    import keras
+
+    from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 
     def make(compiled=True, normalization="batch", dtype=None, depth=2, **options):
         keras.utils.set_random_seed(7)
@@ -51,12 +57,16 @@ def make_pix2pix():
 @pytest.fixture(scope="session")
 def two_replicas():
     """A strategy that trains on two devices, the halves of the processor."""
+    import tensorflow as tf
+
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 @pytest.fixture(scope="session")
 def halved(two_replicas):
     """(batch) -> what each of the two replicas gets of it."""
+
+    import tensorflow as tf
 
     def split(batch):
         halves = [tf.constant(half) for half in np.split(batch, 2)]
@@ -86,6 +96,8 @@ def inception_weights():
 def inception_file(tmp_path_factory, inception_weights):
     """A graph with the names of the published one: an image made a batch of one, resized,
     pooled."""
+    import tensorflow as tf
+
     path = tmp_path_factory.mktemp("inception") / "classify_image_graph_def.pb"
     with tf.Graph().as_default() as graph:
         image = tf.compat.v1.placeholder(tf.float32, [None, None, 3], "Cast")

@@ -69,7 +69,7 @@ def trained_there(*line):
 
 
 @pytest.mark.parametrize("train", [trained_here, slow(trained_there)])
-@pytest.mark.parametrize("model", ["pix2pix", slow("vae"), "vq_vae"])
+@pytest.mark.parametrize("model", ["pix2pix", slow("vae"), slow("vq_vae")])
 def test_two_replicas_learn_as_one_device_does(
     model, train, maps, faces, training_alone, two_replicas, tmp_path, monkeypatch
 ):

@@ -139,6 +139,7 @@ def test_a_fresh_process_goes_on_lets_no_other_in_and_ctrl_c_ends_it_with_a_chec
     assert f"step-{reached}.index" in [path.name for path in (tmp_path / "checkpoints").iterdir()]
 
 
+@pytest.mark.slow  # of a VAE: tests/experiments/tasks/test_faces.py
 def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys):
     options = {**SMALL, "data": str(maps), "run_dir": run_of_four}
     assert run(Config(**options, max_steps=4)) == 0
