@@ -149,6 +149,8 @@ def models(tmp_path_factory):
     for run in ("vae", "faces"):
         (folder / "runs" / run).mkdir(exist_ok=True)
         save_model(vae, folder / "runs" / run / "model.keras")
+    (folder / "runs" / "vae" / "checkpoints").mkdir()
+    vae.save_weights(folder / "runs" / "vae" / "checkpoints" / "best.weights.h5")
     vq_vae = VQVAE(codes=8, filters=(4, 4, 8))
     vq_vae(np.zeros((1, 16, 16, 3), np.float32))
     export_vq_vae(vq_vae, folder / "runs" / "vq_vae" / "saved_model")

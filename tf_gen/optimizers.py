@@ -47,13 +47,18 @@ def scale_for_gradient(optimizer, loss):
     return optimizer.scale_loss(loss) / replica_count()
 
 
+def step_counter(optimizer):
+    """The variable that counts an optimiser's steps, by which noise and warm-up go. Where gradients
+    are accumulated over several, ``iterations`` counts these as one."""
+    return getattr(optimizer, "inner_optimizer", optimizer)._iterations
+
+
 def _apply(optimizer, gradients, variables):
-    """Apply gradients; a step that loss scaling skips counts as one, too: noise, and a run's own
-    count of its steps, go by ``iterations``."""
-    step = optimizer.iterations + 1
+    """Apply gradients; a step that loss scaling skips counts as one, too."""
+    step = step_counter(optimizer) + 1
     optimizer.apply(gradients, variables)
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        optimizer.iterations.assign(step)
+        step_counter(optimizer).assign(step)
 
 
 class FiniteStep:

@@ -1,5 +1,6 @@
 """What a model is given: refused with the way out, or found whatever way it comes."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,8 +11,9 @@ from tf_gen.models.inputs import (
     check_shape,
     check_values,
     first_batch,
-    images_and_labels_of,
-    images_of,
+    images_and_targets_of,
+    images_labels_and_targets_of,
+    inputs_and_targets_of,
 )
 
 UNIT = np.random.default_rng(0).uniform(0, 1, (6, 4, 4, 3)).astype(np.float32)
@@ -121,12 +123,12 @@ def batches_of(*parts):
     [
         (lambda: (UNIT,), [UNIT]),
         (lambda: (UNIT, LABELS), [UNIT, LABELS]),
-        (lambda: ((UNIT, TANH), LABELS), [UNIT, TANH, LABELS]),
-        (lambda: ([UNIT, LABELS],), [UNIT, LABELS]),
+        (lambda: ((UNIT, TANH), LABELS), [(UNIT, TANH), LABELS]),
+        (lambda: ([UNIT, LABELS],), [[UNIT, LABELS]]),
         (lambda: (tf.constant(UNIT),), [UNIT]),
         (lambda: (batches_of(UNIT),), [UNIT[:2]]),
         (lambda: (batches_of(UNIT, LABELS),), [UNIT[:2], LABELS[:2]]),
-        (lambda: (batches_of((UNIT, LABELS), TANH),), [UNIT[:2], LABELS[:2], TANH[:2]]),
+        (lambda: (batches_of((UNIT, LABELS), TANH),), [(UNIT[:2], LABELS[:2]), TANH[:2]]),
         (lambda: (batches_of(UNIT, LABELS, np.ones(6)),), [UNIT[:2], LABELS[:2]]),
     ],
     ids=[
@@ -143,15 +145,9 @@ def batches_of(*parts):
 )
 def test_the_first_batch_is_found_in_arrays_tuples_and_datasets(given, expected):
     found = first_batch(*given())
-    assert isinstance(found, tuple) and len(found) == len(expected)
-    for part, value in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(part, value)
-
-
-def test_the_first_batch_of_a_pair_wrapped_once_more_is_the_pair():
-    dataset = tf.data.Dataset.from_tensors(((UNIT, LABELS),))
-    for part, value in zip(first_batch(dataset), (UNIT, LABELS), strict=True):
-        np.testing.assert_array_equal(part, value)
+    assert isinstance(found, tuple)
+    keras.tree.assert_same_structure(found, tuple(expected))
+    keras.tree.map_structure(np.testing.assert_array_equal, found, tuple(expected))
 
 
 def test_looking_at_a_dataset_does_not_use_it_up():
@@ -160,9 +156,20 @@ def test_looking_at_a_dataset_does_not_use_it_up():
     assert len(list(dataset)) == 3
 
 
-@pytest.mark.parametrize("given", [{"images": UNIT}, batches_of], ids=["dict", "function"])
-def test_what_is_no_array_is_not_looked_into(given):
-    assert first_batch(given) is None
+def test_what_is_no_array_is_not_looked_into():
+    assert first_batch(batches_of) is None
+
+
+def test_dicts_and_ragged_batches_are_refused_with_the_way_out():
+    dicts = tf.data.Dataset.from_tensors({"image": UNIT, "label": LABELS})
+    for given in (dicts, {"image": UNIT, "label": LABELS}):
+        with pytest.raises(UserError, match=r'\(image, label\).*map\(lambda e: e\["image"\]\)$'):
+            first_batch(given)
+    ragged = tf.data.Dataset.from_generator(
+        lambda: iter([UNIT[0], UNIT[1, :2]]), output_signature=tf.TensorSpec([None, 4, 3])
+    ).ragged_batch(2)
+    with pytest.raises(UserError, match="ragged, of images of several sizes: resize them before"):
+        first_batch(ragged)
 
 
 def test_a_generator_keeps_its_first_batch():
@@ -173,26 +180,48 @@ def test_a_generator_keeps_its_first_batch():
 
 # Batches as fit passes them --------------------------------------------------------------
 
-
-@pytest.mark.parametrize(
-    "batch", [UNIT, (UNIT,), [UNIT], (UNIT, LABELS), (UNIT, LABELS, np.ones(6)), (UNIT, None)]
-)
-def test_images_are_found_in_every_batch(batch):
-    np.testing.assert_array_equal(images_of(batch), UNIT)
+WEIGHTS = np.linspace(0, 1, 6)
 
 
 @pytest.mark.parametrize(
-    "batch",
+    ("batch", "expected"),
     [
-        (UNIT, LABELS),
-        [UNIT, LABELS],
-        ((UNIT, LABELS),),
-        ([UNIT, LABELS],),
-        ((UNIT, LABELS), None),
-        (UNIT, LABELS, np.ones(6)),
+        (UNIT, (UNIT, UNIT, None)),
+        ((UNIT,), (UNIT, UNIT, None)),
+        ([UNIT], (UNIT, UNIT, None)),
+        ((UNIT, None), (UNIT, UNIT, None)),
+        ((UNIT, TANH), (UNIT, TANH, None)),
+        ((UNIT, None, WEIGHTS), (UNIT, UNIT, WEIGHTS)),
+        ((UNIT, TANH, WEIGHTS), (UNIT, TANH, WEIGHTS)),
     ],
 )
-def test_images_and_labels_are_found_in_every_batch(batch):
-    images, labels = images_and_labels_of(batch)
-    np.testing.assert_array_equal(images, UNIT)
-    np.testing.assert_array_equal(labels, LABELS)
+def test_images_are_their_own_targets_unless_others_are_given(batch, expected):
+    for part, value in zip(images_and_targets_of(batch), expected, strict=True):
+        assert part is value
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        ((UNIT, LABELS), (UNIT, LABELS, UNIT, None)),
+        ([UNIT, LABELS], (UNIT, LABELS, UNIT, None)),
+        (((UNIT, LABELS),), (UNIT, LABELS, UNIT, None)),
+        (([UNIT, LABELS],), (UNIT, LABELS, UNIT, None)),
+        (((UNIT, LABELS), None), (UNIT, LABELS, UNIT, None)),
+        (((UNIT, LABELS), TANH), (UNIT, LABELS, TANH, None)),
+        ((UNIT, LABELS, WEIGHTS), (UNIT, LABELS, UNIT, WEIGHTS)),
+        (((UNIT, LABELS), None, WEIGHTS), (UNIT, LABELS, UNIT, WEIGHTS)),
+    ],
+)
+def test_images_labels_and_targets_are_found_in_every_batch(batch, expected):
+    for part, value in zip(images_labels_and_targets_of(batch), expected, strict=True):
+        assert part is value
+
+
+def test_labels_in_the_place_of_targets_and_weights_by_pixel_are_refused():
+    with pytest.raises(UserError, match=r"got \[B, 4, 4, 3\] and \[B\] \(labels are dropped by"):
+        images_and_targets_of((UNIT, LABELS))
+    with pytest.raises(UserError, match=r"weights must have the shape \[B\].*got \[B, 4, 4\]"):
+        images_and_targets_of((UNIT, UNIT, UNIT[..., 0]))
+    with pytest.raises(UserError, match="weighs all pairs alike"):
+        inputs_and_targets_of((UNIT, UNIT, WEIGHTS))

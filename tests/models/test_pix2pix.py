@@ -35,8 +35,8 @@ class Frozen(keras.optimizers.SGD):
 @pytest.mark.parametrize("still", ["generator", "discriminator"])
 def test_an_update_of_one_network_leaves_the_other_bit_equal(make_pix2pix, pairs, update, still):
     model = make_pix2pix(update=update)
-    optimizer = Frozen()
-    model.compile(**{f"{still}_optimizer": optimizer})
+    other = "discriminator" if still == "generator" else "generator"
+    model.compile(**{f"{still}_optimizer": Frozen(), f"{other}_optimizer": "adam"})
     model.build_optimizers()
     before = {name: trainable(getattr(model, name)) for name in ("generator", "discriminator")}
     model.train_step(batch_of(pairs))
@@ -149,10 +149,14 @@ def test_what_is_no_pair_is_refused(make_pix2pix, pairs):
         make_pix2pix().fit(pairs[0], batch_size=2, verbose=0)
 
 
-def test_compile_takes_two_optimizers_by_name_and_refuses_one(make_pix2pix):
+def test_compile_takes_two_optimizers_by_name_or_one_for_both_and_says_which(make_pix2pix):
     model = make_pix2pix(compiled=False)
     model.compile("sgd", "adam")
     assert isinstance(model.discriminator_optimizer, keras.optimizers.Adam)
+    model.compile(keras.optimizers.SGD(0.5))
+    assert isinstance(model.discriminator_optimizer, keras.optimizers.SGD)
+    assert model.discriminator_optimizer.learning_rate == 0.5
+    assert model.discriminator_optimizer is not model.optimizer
     with pytest.raises(ValueError, match="generator_optimizer and discriminator_optimizer"):
         model.compile(optimizer="adam")
 

@@ -154,7 +154,7 @@ def test_k_means_starts_a_new_codebook_and_leaves_alone_one_that_has_started(mon
 def test_a_k_means_start_that_can_see_no_image_says_so():
     model = small(started=False, start="kmeans")
     with pytest.raises(UserError, match="call start_codebook first"):
-        model.fit((images for images in [IMAGES]), verbose=0)
+        model.before_training(None)
 
 
 def test_a_model_without_an_optimiser_can_be_started_too():

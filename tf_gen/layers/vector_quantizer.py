@@ -28,7 +28,8 @@ class VectorQuantizer(keras.layers.Layer):
             a random vector of the batch (Dhariwal et al. 2020, section 3.1); 0 never does.
         seed: of these random choices.
 
-    Call: ``z`` [B, ..., D]. Returns a dict of
+    Call: ``z`` [B, ..., D]; ``sample_weight`` [B] weighs examples in losses and averages. Returns
+    a dict of
 
     - ``quantized`` [B, ..., D]: the nearest codes' vectors; backwards the identity to ``z``;
     - ``codes`` int32 [B, ...]: their numbers;
@@ -90,22 +91,26 @@ class VectorQuantizer(keras.layers.Layer):
         if self.codebook == "ema":
             self.sums = state("sums", (self.codes, width))  # moving: the sum of these vectors
 
-    def call(self, z, training=False):
+    def call(self, z, training=False, sample_weight=None):
         wide = tf.cast(z, tf.float32)
         flat = tf.reshape(wide, [-1, self.vectors.shape[-1]])  # [N, D]
         codes = self._nearest(flat)  # [N]
         chosen = tf.reshape(tf.gather(self.vectors.value, codes), tf.shape(wide))
+        weights = tf.ones([1] * (len(z.shape) - 1))  # [B, ...] to be broadcast
+        if sample_weight is not None:
+            weights *= tf.reshape(tf.cast(sample_weight, tf.float32), [-1, *weights.shape[1:]])
         found = {
             # not wide + sg(chosen - wide): that rounds a small vector to the scale of z
             "quantized": tf.cast(
                 tf.stop_gradient(chosen) + (wide - tf.stop_gradient(wide)), z.dtype
             ),
             "codes": tf.reshape(codes, tf.shape(z)[:-1]),
-            "codebook_loss": tf.reduce_mean(tf.square(tf.stop_gradient(wide) - chosen)),
-            "commitment_loss": tf.reduce_mean(tf.square(wide - tf.stop_gradient(chosen))),
+            "codebook_loss": _mean_square(tf.stop_gradient(wide) - chosen, weights),
+            "commitment_loss": _mean_square(wide - tf.stop_gradient(chosen), weights),
         }
         if training and self.trainable and (self.codebook == "ema" or self.restart_below):
-            self._update(tf.stop_gradient(flat), codes)
+            weights = tf.reshape(tf.broadcast_to(weights, tf.shape(found["codes"])), [-1])
+            self._update(tf.stop_gradient(flat), codes, weights)
         return found
 
     def lookup(self, codes):
@@ -131,10 +136,10 @@ class VectorQuantizer(keras.layers.Layer):
 
     # Learning without a gradient ---------------------------------------------------------
 
-    def _update(self, flat, codes):
+    def _update(self, flat, codes, weights):
         """Move the averages by one batch (of all replicas), and restart dead codes."""
-        counts = tf.math.unsorted_segment_sum(tf.ones_like(codes, tf.float32), codes, self.codes)
-        sums = tf.math.unsorted_segment_sum(flat, codes, self.codes)
+        counts = tf.math.unsorted_segment_sum(weights, codes, self.codes)
+        sums = tf.math.unsorted_segment_sum(flat * weights[:, None], codes, self.codes)
         strangers = self._random_rows(flat)
         counts, sums, strangers = all_reduce_sum([counts, sums, strangers])
 
@@ -213,3 +218,8 @@ class VectorQuantizer(keras.layers.Layer):
             "restart_below": self.restart_below,
             "seed": self.seed,
         }
+
+
+def _mean_square(errors, weights):
+    """Over all elements of [B, ..., D], each example's times its weight, [B, ...]."""
+    return tf.reduce_mean(weights * tf.reduce_mean(tf.square(errors), axis=-1))

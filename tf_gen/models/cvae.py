@@ -6,7 +6,7 @@ import tensorflow as tf
 from tf_gen import losses
 from tf_gen.errors import UserError
 from tf_gen.layers import GaussianSampling, example_normal, example_seeds
-from tf_gen.optimizers import FiniteStep, scale_for_gradient
+from tf_gen.optimizers import FiniteStep, scale_for_gradient, step_counter
 
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved, image_sides
 from .inputs import (
@@ -14,13 +14,13 @@ from .inputs import (
     check_labels,
     check_shape,
     check_values,
-    first_batch,
-    images_and_labels_of,
+    images_labels_and_targets_of,
 )
+from .own_losses import OwnLosses, example_mean, with_added
 
 
 @keras.saving.register_keras_serializable("tf_gen")
-class CVAE(keras.Model):
+class CVAE(OwnLosses, keras.Model):
     """A VAE that is told the class of each image, on both sides of its latents.
 
     The label, one-hot, is joined to the image as ``num_classes`` planes of 0 or 1, and to z,
@@ -31,7 +31,8 @@ class CVAE(keras.Model):
         image_size, channels, latent_dim, filters, normalization, pool_last, kl_weight,
             kl_warmup_steps, seed: as in ``VAE``.
 
-    ``fit`` takes batches ``(images, labels)``: float32 [B, H, W, C] in [0, 1] and int [B];
+    ``fit`` takes batches ``(images, labels)``: float32 [B, H, W, C] in [0, 1] and int [B], or
+    ``((images, labels), targets)``; weights by example are honoured;
     ``call`` and ``predict`` take both as well and give the images' reconstructions. The losses
     ``loss``, ``recon_loss`` and ``kl_loss`` are summed and averaged as in ``VAE``.
     """
@@ -141,12 +142,17 @@ class CVAE(keras.Model):
         return tf.reshape(images, [-1, steps, *self.image_size, self.channels])
 
     def call(self, inputs, training=False):
-        images, labels = images_and_labels_of(inputs)
+        images, labels, *_ = images_labels_and_targets_of(inputs)
         mean, _ = self.encode(images, labels, training=training)
         return tf.sigmoid(self._logits(mean, labels, training=training))
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0][0], *self.image_size, self.channels)
+
+    def takes(self):
+        shape = (None, *self.image_size, self.channels)
+        images = keras.InputSpec("float32", shape, name="images")
+        return images, keras.InputSpec("int32", (None,), name="labels")
 
     def _one_hot(self, labels):
         labels = tf.convert_to_tensor(labels)
@@ -177,18 +183,13 @@ class CVAE(keras.Model):
 
     # Training ------------------------------------------------------------------------------
 
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """Keras' ``fit``. Raises: UserError if the first batch does not suit (``check_batch``)."""
-        if batch := first_batch(x, y):
-            self.check_batch(batch)
-        return super().fit(x, y, *args, **kwargs)
-
     def check_batch(self, batch):
         """Raise UserError if images are no floats in [0, 1], of another size, or labels are out
         of range."""
-        images, labels = images_and_labels_of(batch)
-        check_shape("images", images, *self.image_size, self.channels)
-        check_values(images, 0.0, 1.0)
+        images, labels, targets, _ = images_labels_and_targets_of(batch)
+        for given in (images, targets):
+            check_shape("images", given, *self.image_size, self.channels)
+            check_values(given, 0.0, 1.0)
         check_labels(labels, self.num_classes)
 
     def train_step(self, batch):
@@ -196,7 +197,7 @@ class CVAE(keras.Model):
 
         A loss or gradient that is not finite gives nan, and leaves all as it was (``FiniteStep``).
         """
-        step, update = self.optimizer.iterations, FiniteStep(self)
+        step, update = step_counter(self.optimizer), FiniteStep(self)
         with tf.GradientTape() as tape:
             parts = self._elbo_terms(batch, step, self._kl_weight(step), training=True)
             scaled = scale_for_gradient(self.optimizer, parts["loss"])
@@ -212,17 +213,18 @@ class CVAE(keras.Model):
 
     def predict_step(self, batch):
         """Reconstructions; Keras' own would drop the labels."""
-        return self(images_and_labels_of(batch), training=False)
+        return self(images_labels_and_targets_of(batch)[:2], training=False)
 
     def _elbo_terms(self, batch, step, kl_weight, training=False):
-        images, labels = images_and_labels_of(batch)
+        images, labels, targets, weights = images_labels_and_targets_of(batch)
         seeds = example_seeds(self.seed, tf.shape(images)[0], step)
         mean, log_var = self.encode(images, labels, training=training)
         z = self.sampling([mean, log_var], seed=seeds)
         logits = self._logits(z, labels, training=training)
-        recon = tf.reduce_mean(losses.binary_cross_entropy(images, logits))
-        kl = tf.reduce_mean(losses.gaussian_kl(mean, log_var))
-        return {"loss": recon + kl_weight * kl, "recon_loss": recon, "kl_loss": kl}
+        recon = example_mean(losses.binary_cross_entropy(targets, logits), weights)
+        kl = example_mean(losses.gaussian_kl(mean, log_var), weights)
+        loss = with_added(recon + kl_weight * kl, self)
+        return {"loss": loss, "recon_loss": recon, "kl_loss": kl}
 
     def _kl_weight(self, step):
         if not self.kl_warmup_steps:
@@ -230,7 +232,7 @@ class CVAE(keras.Model):
         return self.kl_weight * tf.minimum(1.0, tf.cast(step, tf.float32) / self.kl_warmup_steps)
 
     def _track(self, parts, batch):
-        count = tf.shape(images_and_labels_of(batch)[1])[0]
+        count = tf.shape(images_labels_and_targets_of(batch)[1])[0]
         for mean in self._means:
             mean.update_state(parts[mean.name], sample_weight=count)
         return parts

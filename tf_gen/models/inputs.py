@@ -65,35 +65,72 @@ def _shown(shape):
 
 
 def first_batch(x, y=None):
-    """The first batch of what ``fit`` is given, as a tuple; None where looking would cost it."""
+    """The first batch of what ``fit`` is given, ``(x,)`` or ``(x, y)``; None where looking would
+    cost it.
+
+    Raises: UserError for dicts and ragged batches, which no model takes.
+    """
     if isinstance(x, tf.data.Dataset):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(next(iter(x), (None,)))
     elif isinstance(x, keras.utils.PyDataset):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(x[0])
-    parts = [
-        part for part in (*(x if isinstance(x, tuple | list) else (x,)), y) if part is not None
-    ]
-    return tuple(parts) if all(hasattr(part, "shape") for part in parts) else None
+    if isinstance(x, dict):
+        raise UserError(
+            f"the batches are dicts ({', '.join(x)}): give what the model takes, as in "
+            f'dataset.map(lambda e: e["{next(iter(x), "image")}"])'
+        )
+    batch = (x,) if y is None else (x, y)
+    parts = [p for part in batch for p in (part if isinstance(part, tuple | list) else [part])]
+    if any(isinstance(part, tf.RaggedTensor) for part in parts):
+        raise UserError(
+            "the batches are ragged, of images of several sizes: resize them before they are "
+            "batched, as in dataset.map(lambda image: tf.image.resize(image, (64, 64)))"
+        )
+    return batch if all(hasattr(part, "shape") for part in parts) else None
 
 
-def images_of(batch):
-    """The images of a batch as ``fit`` or our loop passes it: alone, or the first of a tuple."""
-    return keras.utils.unpack_x_y_sample_weight(batch)[0]
+def images_and_targets_of(batch):
+    """(images, targets, weights or None) of an autoencoder's batch; images alone are their own
+    targets. Raises: UserError for targets of another shape."""
+    x, y, weights = _parts_of(batch)
+    return x, x if y is None else _target(x, y), weights
 
 
-def images_and_labels_of(batch):
-    """(images, labels) of a batch: ``(images, labels)``, or these as the first of a tuple."""
-    x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    if y is None and not (isinstance(x, tuple | list) and len(x) == 2):
+def images_labels_and_targets_of(batch):
+    """(images, labels, targets, weights or None) of a batch: ``(images, labels)``, or these as the
+    first of a tuple, after which targets may come. Raises: UserError for one of anything else."""
+    x, y, weights = _parts_of(batch)
+    if isinstance(x, tuple | list) and len(x) == 2:
+        images, labels = x
+        return images, labels, images if y is None else _target(images, y), weights
+    if y is None:
         raise UserError("the model takes images and their labels: give it (images, labels)")
-    return tuple(x) if y is None else (x, y)
+    return x, y, x, weights
 
 
 def inputs_and_targets_of(batch):
     """(inputs, targets) of a batch of pairs. Raises: UserError for one of anything else."""
-    x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    x, y, weights = _parts_of(batch)
     if y is None:
         raise UserError("the model takes pairs of images: give it (inputs, targets)")
     if weights is not None:
         raise UserError("the model weighs all pairs alike: leave the weights out")
     return x, y
+
+
+def _parts_of(batch):
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    if weights is not None and len(weights.shape) != 1:
+        found = _shown(weights.shape[1:])
+        raise UserError(f"weights must have the shape [B], one for each example, got {found}")
+    return x, y, weights
+
+
+def _target(images, targets):
+    if len(targets.shape) != len(images.shape):
+        raise UserError(
+            "the model takes images, or images and what to make of them, of one shape; it got "
+            f"{_shown(images.shape[1:])} and {_shown(targets.shape[1:])} (labels are dropped by "
+            "dataset.map(lambda image, label: image))"
+        )
+    return targets

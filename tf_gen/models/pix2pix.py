@@ -6,11 +6,12 @@ import keras
 import tensorflow as tf
 
 from tf_gen import losses, metrics
-from tf_gen.errors import check_choice
+from tf_gen.errors import UserError, check_choice
 from tf_gen.layers import example_seeds
-from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient
+from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient, step_counter
 
-from .inputs import check_values, first_batch, inputs_and_targets_of
+from .inputs import check_values, inputs_and_targets_of
+from .own_losses import OwnLosses, with_added
 from .patch_discriminator import PatchDiscriminator
 from .unet_generator import UNetGenerator
 
@@ -34,13 +35,29 @@ def _loss_scaled(optimizer, network):
     return scaled(optimizer, name=f"scaled_{optimizer.name}")
 
 
+class _TerminateOnNaN(keras.callbacks.TerminateOnNaN):
+    """Keras' own, which watches a log named ``loss``, watching both networks' losses."""
+
+    def on_batch_end(self, batch, logs=None):
+        losses = [value for name, value in (logs or {}).items() if name.endswith("_loss")]
+        super().on_batch_end(batch, {"loss": sum(losses)})
+
+
+def _watching_both(callback):
+    if type(callback) is not keras.callbacks.TerminateOnNaN:
+        return callback
+    watching = _TerminateOnNaN()
+    vars(watching).update(vars(callback))
+    return watching
+
+
 def _mean_probability(logits):
     means = [tf.reduce_mean(tf.sigmoid(one)) for one in tf.nest.flatten(logits)]
     return tf.add_n(means) / len(means)
 
 
 @keras.saving.register_keras_serializable("tf_gen")
-class Pix2Pix(keras.Model):
+class Pix2Pix(OwnLosses, keras.Model):
     """Generator, discriminator, losses and both optimisers; trains by ``fit`` or by our loop.
 
     Args:
@@ -101,15 +118,19 @@ class Pix2Pix(keras.Model):
         self._evaluates = False
 
     def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
-        """Set both optimisers; None makes the report's Adam (2e-4, beta_1 0.5). The optimiser of
-        a network in ``mixed_float16`` is given loss scaling."""
+        """Set both optimisers; None makes the report's Adam (2e-4, beta_1 0.5) for both, one alone
+        stands for both (the discriminator's is a copy). The optimiser of a network in
+        ``mixed_float16`` is given loss scaling."""
         if "optimizer" in kwargs:
             raise ValueError("give generator_optimizer and discriminator_optimizer, one each")
         if generator_optimizer is None:
             generator_optimizer = FusedAdam(2e-4, beta_1=0.5, name="generator_adam")
+            if discriminator_optimizer is None:
+                discriminator_optimizer = FusedAdam(2e-4, beta_1=0.5, name="discriminator_adam")
+        own = keras.optimizers.get(generator_optimizer)
         if discriminator_optimizer is None:
-            discriminator_optimizer = FusedAdam(2e-4, beta_1=0.5, name="discriminator_adam")
-        own, other = map(keras.optimizers.get, (generator_optimizer, discriminator_optimizer))
+            discriminator_optimizer = own.from_config(own.get_config())
+        other = keras.optimizers.get(discriminator_optimizer)
         super().compile(optimizer=_loss_scaled(own, self.generator), **kwargs)
         self.discriminator_optimizer = _loss_scaled(other, self.discriminator)
 
@@ -128,6 +149,7 @@ class Pix2Pix(keras.Model):
 
     def build(self, input_shape):
         """Build both networks for inputs [B, H, W, C]; those that are built are left alone."""
+        self._channels = input_shape[-1]
         for name in self.log_names:  # here, when a subclass has all that its names depend on
             if name not in self._means:
                 self._means[name] = keras.metrics.Mean(name=name)
@@ -149,16 +171,29 @@ class Pix2Pix(keras.Model):
     def compute_output_shape(self, input_shape):
         return self.generator.compute_output_shape(input_shape)
 
-    def fit(self, x=None, y=None, **kwargs):
+    def takes(self):
+        if not self.built:
+            raise UserError("build the model, or call it once, before you export it")
+        return keras.InputSpec("float32", (None, None, None, self._channels), name="images")
+
+    def fit(self, *args, callbacks=None, **kwargs):
         """Keras' ``fit``. Raises: UserError if the first batch's values lie outside [-1, 1]."""
-        if batch := first_batch(x, y):
-            self.check_batch(batch)
-        return super().fit(x, y, **kwargs)
+        if isinstance(callbacks, list | tuple):
+            callbacks = [_watching_both(callback) for callback in callbacks]
+        return super().fit(*args, callbacks=callbacks, **kwargs)
+
+    def before_training(self, batch):
+        """Build all that a callback may restore before the first step."""
+        with self.distribute_strategy.scope():
+            if batch and not self.built:
+                self.build(tuple(batch[0].shape))
+            if self.built:
+                self.build_optimizers()
 
     @staticmethod
     def check_batch(batch):
         """Raise UserError if images are no floats in [-1, 1], the most common mistake."""
-        for images in batch:
+        for images in inputs_and_targets_of(batch):
             check_values(images, -1.0, 1.0)
 
     # One training step -------------------------------------------------------------------
@@ -184,6 +219,7 @@ class Pix2Pix(keras.Model):
                     fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=1))
                 judged = self.judge(inputs, fakes)
             logs = self.generator_terms(inputs, targets, fakes, judged)
+            logs["generator_loss"] = with_added(logs["generator_loss"], self.generator)
             scaled = scale_for_gradient(self.optimizer, logs["generator_loss"])
         gradients = tape.gradient(scaled, variables)
         if self.update == "simultaneous":
@@ -203,6 +239,7 @@ class Pix2Pix(keras.Model):
         with _tape(variables) as tape:
             judged_real, judged_fake = self.judge(inputs, targets), self.judge(inputs, fakes)
             logs = self.discriminator_terms(judged_real, judged_fake)
+            logs["discriminator_loss"] = with_added(logs["discriminator_loss"], self.discriminator)
             scaled = scale_for_gradient(optimizer, logs["discriminator_loss"])
 
         def update_discriminator(update, at_once=False):
@@ -257,7 +294,7 @@ class Pix2Pix(keras.Model):
 
     def _seeds(self, inputs, draw):
         seed = tf.stack([tf.constant(self.seed, tf.int32), draw])
-        return example_seeds(seed, tf.shape(inputs)[0], self.optimizer.iterations)
+        return example_seeds(seed, tf.shape(inputs)[0], step_counter(self.optimizer))
 
     # Evaluation --------------------------------------------------------------------------
 

@@ -5,14 +5,15 @@ import tensorflow as tf
 
 from tf_gen import losses
 from tf_gen.layers import GaussianSampling, example_normal, example_seeds
-from tf_gen.optimizers import FiniteStep, scale_for_gradient
+from tf_gen.optimizers import FiniteStep, scale_for_gradient, step_counter
 
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved, image_sides
-from .inputs import check_floats, check_shape, check_values, first_batch, images_of
+from .inputs import check_floats, check_shape, check_values, images_and_targets_of
+from .own_losses import OwnLosses, example_mean, with_added
 
 
 @keras.saving.register_keras_serializable("tf_gen")
-class VAE(keras.Model):
+class VAE(OwnLosses, keras.Model):
     """Encoder to a Gaussian, decoder to pixels' Bernoulli probabilities.
 
     Args:
@@ -24,12 +25,13 @@ class VAE(keras.Model):
         kl_warmup_steps: training steps over which that weight rises from 0 linearly.
         seed: of the noise, which is a pure function of (seed, step, example).
 
-    ``fit`` takes batches of images, float32 [B, H, W, C] in [0, 1]; ``call`` and ``predict``
-    give their reconstructions. What is minimised is the negative ELBO for one image, in nats:
+    ``fit`` takes batches of images, float32 [B, H, W, C] in [0, 1], or ``(inputs, targets)`` where
+    others are to be made of them; weights by example are honoured; ``call`` and ``predict``
+    give reconstructions. What is minimised is the negative ELBO for one image, in nats:
 
     - ``recon_loss``: the binary cross-entropy, *summed* over pixels and channels;
     - ``kl_loss``: KL(Q(z|X) || N(0, I)), *summed* over the latents;
-    - ``loss``: ``recon_loss + kl_weight * kl_loss``;
+    - ``loss``: ``recon_loss + kl_weight * kl_loss``, and what layers add;
 
     each *averaged* over the images alone. z is drawn once for each image, in ``evaluate`` too
     (there with the same noise every time, by an image's place in its batch, and the full
@@ -142,58 +144,56 @@ class VAE(keras.Model):
         x = self.unflatten(self.widening(latents))  # [B, H/4, W/4, 64]
         return self.decoder(x, training=training)  # [B, H, W, C]
 
-    # Training ------------------------------------------------------------------------------
+    def takes(self):
+        return keras.InputSpec("float32", (None, *self.image_size, self.channels), name="images")
 
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """Keras' ``fit``. Raises: UserError if the first batch does not suit (``check_batch``)."""
-        if batch := first_batch(x):
-            self.check_batch(batch)
-        return super().fit(x, y, *args, **kwargs)
+    # Training ------------------------------------------------------------------------------
 
     def check_batch(self, batch):
         """Raise UserError if images are no floats in [0, 1] or of another size."""
-        images = images_of(batch)
-        check_shape("images", images, *self.image_size, self.channels)
-        check_values(images, 0.0, 1.0)
+        for images in images_and_targets_of(batch)[:2]:
+            check_shape("images", images, *self.image_size, self.channels)
+            check_values(images, 0.0, 1.0)
 
     def train_step(self, batch):
         """One step; returns this batch's losses as a dict, the metrics hold the epoch's.
 
         A loss or gradient that is not finite gives nan, and leaves all as it was (``FiniteStep``).
         """
-        images = images_of(batch)
-        step, update = self.optimizer.iterations, FiniteStep(self)
+        step, update = step_counter(self.optimizer), FiniteStep(self)
         with tf.GradientTape() as tape:
-            parts = self._elbo_terms(images, step, self._kl_weight(step), training=True)
+            parts = self._elbo_terms(batch, step, self._kl_weight(step), training=True)
             scaled = scale_for_gradient(self.optimizer, parts["loss"])
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
         parts["loss"] = update("model", self.optimizer, parts["loss"], gradients, variables)
         update.end()
-        return self._track(parts, images)
+        return self._track(parts, batch)
 
     def test_step(self, batch):
         """The losses of a batch, with fixed statistics, fixed noise and the full KL weight."""
-        images = images_of(batch)
-        return self._track(self._elbo_terms(images, -1, self.kl_weight), images)
+        return self._track(self._elbo_terms(batch, -1, self.kl_weight), batch)
 
-    def _elbo_terms(self, images, step, kl_weight, training=False):
+    def _elbo_terms(self, batch, step, kl_weight, training=False):
+        images, targets, weights = images_and_targets_of(batch)
         seeds = example_seeds(self.seed, tf.shape(images)[0], step)
         mean, log_var = self.encode(images, training=training)
         z = self.sampling([mean, log_var], seed=seeds)
-        recon = losses.binary_cross_entropy(images, self._logits(z, training=training))  # [B]
-        kl = losses.gaussian_kl(mean, log_var)  # [B]
-        recon, kl = tf.reduce_mean(recon), tf.reduce_mean(kl)
-        return {"loss": recon + kl_weight * kl, "recon_loss": recon, "kl_loss": kl}
+        logits = self._logits(z, training=training)
+        recon = example_mean(losses.binary_cross_entropy(targets, logits), weights)
+        kl = example_mean(losses.gaussian_kl(mean, log_var), weights)
+        loss = with_added(recon + kl_weight * kl, self)
+        return {"loss": loss, "recon_loss": recon, "kl_loss": kl}
 
     def _kl_weight(self, step):
         if not self.kl_warmup_steps:
             return self.kl_weight
         return self.kl_weight * tf.minimum(1.0, tf.cast(step, tf.float32) / self.kl_warmup_steps)
 
-    def _track(self, parts, images):
+    def _track(self, parts, batch):
+        count = tf.shape(images_and_targets_of(batch)[0])[0]
         for mean in self._means:
-            mean.update_state(parts[mean.name], sample_weight=tf.shape(images)[0])
+            mean.update_state(parts[mean.name], sample_weight=count)
         return parts
 
     @property

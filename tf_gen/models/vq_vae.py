@@ -10,13 +10,14 @@ from tf_gen.optimizers import FiniteStep, scale_for_gradient
 from tf_gen.replicas import all_reduce_sum
 
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved
-from .inputs import check_floats, check_shape, check_values, first_batch, images_of
+from .inputs import check_floats, check_shape, check_values, images_and_targets_of
+from .own_losses import OwnLosses, example_mean, with_added
 
 START_IMAGES = 64  # enough for k-means: 16,384 vectors of 64 x 64 images
 
 
 @keras.saving.register_keras_serializable("tf_gen")
-class VQVAE(keras.Model):
+class VQVAE(OwnLosses, keras.Model):
     """Encoder, codebook, decoder; any image size that the encoder's poolings divide.
 
     Args:
@@ -30,15 +31,16 @@ class VQVAE(keras.Model):
         commitment_weight: beta.
         codebook, start, restart_below, seed: see ``VectorQuantizer``.
 
-    ``fit`` takes batches of images, float32 [B, H, W, C] in [0, 1]; ``call`` and ``predict``
-    give their reconstructions; ``compile`` takes the optimiser, the losses are the model's own.
+    ``fit`` takes batches of images, float32 [B, H, W, C] in [0, 1], or ``(inputs, targets)`` where
+    others are to be made of them; weights by example are honoured; ``call`` and ``predict``
+    give reconstructions; ``compile`` takes the optimiser, the losses are the model's own.
     Each loss is *averaged* over all elements and images:
 
     - ``recon_loss``: the squared error, over pixels and channels;
     - ``codebook_loss``: ``(sg[z] - e)^2`` and ``commitment_loss``: ``(z - sg[e])^2``, over
       positions and the vectors' elements; both without a weight;
     - ``loss``: ``recon_loss + codebook_loss + commitment_weight * commitment_loss``, without the
-      codebook's where it learns by moving averages.
+      codebook's where it learns by moving averages, and with what layers add.
 
     ``perplexity``: exp of the entropy of the codes' frequencies, in an epoch's or evaluation's
     figures over all its images, in a step's over its batch.
@@ -140,23 +142,18 @@ class VQVAE(keras.Model):
 
     # Training ------------------------------------------------------------------------------
 
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """Keras' ``fit``; a k-means start looks at the first images of the first batch.
-
-        Raises: UserError if the first batch does not suit (``check_batch``).
-        """
-        if batch := first_batch(x):
-            self.check_batch(batch)
-            self.start_codebook(images_of(batch))
+    def before_training(self, batch):
+        """Start the codebook by ``fit``'s first batch, if it starts by k-means."""
+        if batch:
+            self.start_codebook(images_and_targets_of(batch)[0])
         elif self.start == "kmeans" and not self.quantizer.started.value.numpy():
             raise UserError("a k-means start needs images to look at: call start_codebook first")
-        return super().fit(x, y, *args, **kwargs)
 
     def check_batch(self, batch):
         """Raise UserError if images are no floats in [0, 1], or cannot be halved."""
-        images = images_of(batch)
-        self._check_shape(images)
-        check_values(images, 0.0, 1.0)
+        for images in images_and_targets_of(batch)[:2]:
+            self._check_shape(images)
+            check_values(images, 0.0, 1.0)
 
     def start_codebook(self, images):
         """Start the codebook by k-means on what the encoder makes of images (the first 64), if
@@ -172,39 +169,41 @@ class VQVAE(keras.Model):
 
         A loss or gradient that is not finite gives nan, and leaves all as it was (``FiniteStep``).
         """
-        images = images_of(batch)
         update = FiniteStep(self, moved=[self.quantizer.vectors])  # by a restart
         with tf.GradientTape() as tape:
-            parts, codes = self._loss_terms(images, training=True)
+            parts, codes = self._loss_terms(batch, training=True)
             scaled = scale_for_gradient(self.optimizer, parts["loss"])
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
         parts["loss"] = update("model", self.optimizer, parts["loss"], gradients, variables)
         update.end()
-        return self._track(parts, codes, images)
+        return self._track(parts, codes, batch)
 
     def test_step(self, batch):
         """The losses and the perplexity of a batch, with fixed statistics."""
-        images = images_of(batch)
-        return self._track(*self._loss_terms(images), images)
+        return self._track(*self._loss_terms(batch), batch)
 
-    def _loss_terms(self, images, training=False):
-        found = self.quantizer(self._vectors(images, training=training), training=training)
+    def _loss_terms(self, batch, training=False):
+        images, targets, weights = images_and_targets_of(batch)
+        vectors = self._vectors(images, training=training)
+        found = self.quantizer(vectors, training=training, sample_weight=weights)
         outputs = tf.sigmoid(self.decoder(found["quantized"], training=training))
-        recon = tf.reduce_mean(tf.square(tf.cast(images, tf.float32) - outputs))
+        errors = tf.square(tf.cast(targets, tf.float32) - outputs)
+        recon = example_mean(tf.reduce_mean(errors, axis=[1, 2, 3]), weights)
         codebook, commitment = found["codebook_loss"], found["commitment_loss"]
         loss = recon + self.commitment_weight * commitment
         if self.codebook == "gradient":
             loss += codebook
         parts = {
-            "loss": loss, "recon_loss": recon, "codebook_loss": codebook,
+            "loss": with_added(loss, self), "recon_loss": recon, "codebook_loss": codebook,
             "commitment_loss": commitment,
         }  # fmt: skip
         return parts, found["codes"]
 
-    def _track(self, parts, codes, images):
+    def _track(self, parts, codes, batch):
+        count = tf.shape(images_and_targets_of(batch)[0])[0]
         for mean in self._means:
-            mean.update_state(parts[mean.name], sample_weight=tf.shape(images)[0])
+            mean.update_state(parts[mean.name], sample_weight=count)
         self._perplexity.update_state(codes)
         (counts,) = all_reduce_sum([code_counts(codes, self.codes)])
         return {**parts, "perplexity": perplexity(counts)}
