@@ -37,6 +37,7 @@ def train_run(name: str, config, make_task) -> int:
     """
     strategy = make_strategy(config.strategy)
     check_strategy(config, strategy)
+    _check_apart(config)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     with RunDir(config.run_dir or default_run_dir(name), writing=is_chief(strategy)) as folder:
@@ -49,6 +50,16 @@ def train_run(name: str, config, make_task) -> int:
             if run.is_chief:
                 run.finish()
     return DONE
+
+
+def _check_apart(config) -> None:
+    """Raise UsageError if the run's pictures would be among the images of the next."""
+    run, data = config.run_dir or Path("runs"), Path(config.data)
+    if config.data not in ("synthetic", "report") and run.resolve().is_relative_to(data.resolve()):
+        raise UsageError(
+            f"--run-dir {run}: lies in --data {data}, so that its pictures would be trained on; "
+            "choose a folder outside"
+        )
 
 
 class Run:

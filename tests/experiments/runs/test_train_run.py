@@ -1,16 +1,30 @@
 """What a run that goes on takes over from before."""
 
 import os
+import shutil
 import signal
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from experiments import vae_anime
+from experiments.launch import cli
 from experiments.launch.errors import Stopped
 from experiments.runs.train_run import Run
 from experiments.tasks.vae import VaeTask
 from tf_gen.training.history import read_csv
+
+
+@pytest.mark.parametrize("inside", [".", "run"])
+def test_a_run_within_its_data_is_refused_since_its_pictures_would_join_them(
+    inside, faces, tmp_path, capsys
+):
+    shutil.copytree(faces / "anime", tmp_path / "data")
+    config = vae_anime.Config(data=str(tmp_path / "data"), run_dir=tmp_path / "data" / inside)
+    assert cli.guarded("vae_anime", vae_anime.run, config) == 2
+    error = capsys.readouterr().err
+    assert "its pictures would be trained on; choose a folder outside" in error
+    assert len(list((tmp_path / "data").iterdir())) == 24
 
 
 @pytest.mark.parametrize("validation", [1, 2], ids=["within the run", "of a last, short epoch"])
