@@ -34,6 +34,13 @@ def check_policy(policy):
         )
 
 
+def check_at_least(least, **values):
+    """Raises: UserError if one of the named numbers is less."""
+    for name, value in values.items():
+        if not value >= least:
+            raise UserError(f"{name} {value}: must be at least {least}")
+
+
 def _check_keras():
     """Raise ImportError, as all of the package is imported, if Keras is set to what cannot work.
 

@@ -278,6 +278,40 @@ def test_keras_own_export_serves_what_a_call_gives(name, tmp_path):
     np.testing.assert_allclose(served.serve(inputs(name)), model(inputs(name)), atol=1e-5)
 
 
+# Arguments -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: VAE(16, latent_dim=0), "latent_dim 0: must be at least 1"),
+        (lambda: VAE(16, kl_weight=-1.0), "kl_weight -1.0: must be at least 0"),
+        (lambda: VAE(16, filters=()), "the number of filters 0: must be at least 1"),
+        (lambda: VAE((16,)), r"image_size \(16,\): must be a number or"),
+        (lambda: VAE(0), "got 0 x 0"),
+        (lambda: CVAE(0, 16), "num_classes 0: must be at least 1"),
+        (lambda: VQVAE(codes=0), "codes 0: must be at least 1"),
+        (lambda: VQVAE(commitment_weight=-1.0), "commitment_weight -1.0: must be at least 0"),
+        (lambda: UNetGenerator(depth=0), "depth 0: must be at least 1"),
+        (lambda: Pix2Pix(reconstruction_weight=-1.0), "reconstruction_weight -1.0: must be at l"),
+    ],
+)
+def test_arguments_that_make_no_model_are_refused_by_name(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
+
+
+def test_networks_of_ones_own_need_nothing_of_ours():
+    sides = [keras.Input((16, 16, 3)) for _ in range(2)]
+    logits = keras.layers.Conv2D(1, 3)(keras.layers.Concatenate()(sides))
+    painter = keras.layers.Conv2D(3, 3, padding="same", activation="tanh")
+    model = Pix2Pix(keras.Sequential([sides[0], painter]), keras.Model(sides, logits))
+    model.compile(run_eagerly=True)
+    before = weights_of(model)
+    model.fit(IMAGES, CLEAN, verbose=0)
+    assert all((a != b).any() for a, b in zip(before, weights_of(model), strict=True))
+
+
 # What fit looks at -----------------------------------------------------------------------
 
 
@@ -292,6 +326,9 @@ def test_values_of_another_range_are_refused_wherever_they_come_in(name):
         model.evaluate(bad, verbose=0)
     with pytest.raises(UserError, match=message):
         model.fit((one for one in bad), shuffle=False, verbose=0)
+    bytes_given = inputs(name, np.uint8(IMAGES * 255))
+    with pytest.raises(UserError, match=message):
+        model.predict(bytes_given, verbose=0)
 
 
 @every_model

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tf_gen.errors import UserError, check_choice, check_policy
+from tf_gen.errors import UserError, check_at_least, check_choice, check_policy
 from tf_gen.layers import BatchNorm
 
 FILTERS = (16, 32, 64)  # the report's
@@ -58,6 +58,7 @@ class ConvEncoder(_Stack):
     def __init__(self, filters=FILTERS, normalization="batch", pool_last=False, **kwargs):
         super().__init__(**kwargs)
         check_choice("normalization", normalization, NORMALIZATIONS)
+        check_at_least(1, **{"the number of filters": len(tuple(filters))})
         self.filters = tuple(filters)
         self.normalization = normalization
         self.pool_last = pool_last
@@ -154,7 +155,10 @@ class ConvDecoder(_Stack):
 
 def image_sides(image_size) -> tuple[int, int]:
     """An int, or (height, width), as (height, width)."""
-    return (int(image_size),) * 2 if np.ndim(image_size) == 0 else tuple(image_size)
+    sides = (int(image_size),) * 2 if np.ndim(image_size) == 0 else tuple(image_size)
+    if len(sides) != 2:
+        raise UserError(f"image_size {image_size}: must be a number or (height, width)")
+    return sides
 
 
 def halved(image_size, factor) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tf_gen import losses
-from tf_gen.errors import UserError
+from tf_gen.errors import UserError, check_at_least
 from tf_gen.layers import GaussianSampling, example_normal, example_seeds
 from tf_gen.optimizers import FiniteStep, scale_for_gradient, step_counter
 
@@ -52,6 +52,8 @@ class CVAE(OwnLosses, keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_at_least(1, num_classes=num_classes, channels=channels, latent_dim=latent_dim)
+        check_at_least(0, kl_weight=kl_weight, kl_warmup_steps=kl_warmup_steps)
         self.num_classes = num_classes
         self.image_size = image_sides(image_size)
         self.channels = channels

@@ -27,12 +27,12 @@ def check_values(images, low, high):
         )
 
 
-def check_floats(images):
+def check_floats(images, low=0.0):
     """Raise UserError for images of integers, which no layer takes."""
     if tf.as_dtype(images.dtype).is_integer:
         raise UserError(
-            f"images must be floats in [0, 1], got {tf.as_dtype(images.dtype).name}: "
-            f"{ADVICE[0.0, 1.0]}"
+            f"images must be floats in [{low:g}, 1], got {tf.as_dtype(images.dtype).name}: "
+            f"{ADVICE[low, 1.0]}"
         )
 
 

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_gen import losses, metrics
-from tf_gen.errors import UserError, check_choice
+from tf_gen.errors import UserError, check_at_least, check_choice
 from tf_gen.layers import example_seeds
 from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient, step_counter
 
@@ -65,8 +65,8 @@ class Pix2Pix(OwnLosses, keras.Model):
             statistics, seed)`` and ``factor``, what heights and widths must be multiples of;
             None makes the report's.
         discriminator: ``PatchDiscriminator`` or any that is called as it is (images alone where
-            its ``conditional`` is False) and returns logits, a tensor or a nest of them, as
-            several scales give; None makes the report's.
+            it has a ``conditional`` that is False) and returns logits, a tensor or a nest of them,
+            as several scales give; None makes the report's.
         adversarial_loss: one of ``tf_gen.losses.ADVERSARIAL``.
         reconstruction: ``"l1"`` or ``"l2"``; reconstruction_weight: its weight (lambda).
         update: ``"alternating"`` (the report's order: the discriminator first, then the
@@ -106,6 +106,7 @@ class Pix2Pix(OwnLosses, keras.Model):
         check_choice("adversarial_loss", adversarial_loss, losses.ADVERSARIAL)
         check_choice("reconstruction", reconstruction, losses.RECONSTRUCTION)
         check_choice("update", update, UPDATES)
+        check_at_least(0, reconstruction_weight=reconstruction_weight)
         self.generator = generator or UNetGenerator(name="generator")
         self.discriminator = discriminator or PatchDiscriminator(name="discriminator")
         self.adversarial_loss = adversarial_loss
@@ -156,9 +157,8 @@ class Pix2Pix(OwnLosses, keras.Model):
         if not self.generator.built:
             self.generator.build(input_shape)
         images = self.generator.compute_output_shape(input_shape)
-        conditional = self.discriminator.conditional
         if not self.discriminator.built:
-            self.discriminator.build([input_shape, images] if conditional else images)
+            self.discriminator.build([input_shape, images] if self._conditional else images)
 
     def build_optimizers(self):
         """Make the optimisers' moments, so that a checkpoint can be read into them."""
@@ -249,10 +249,14 @@ class Pix2Pix(OwnLosses, keras.Model):
 
         return update_discriminator, judged_fake
 
+    @property
+    def _conditional(self):
+        return getattr(self.discriminator, "conditional", True)
+
     def judge(self, inputs, images):
         """What the discriminator, in training, makes of images [B, H, W, C], with their inputs
         where it is conditional."""
-        shown = [inputs, images] if self.discriminator.conditional else images
+        shown = [inputs, images] if self._conditional else images
         return self.discriminator(shown, training=True)
 
     def generator_terms(self, inputs, targets, fakes, judged):

@@ -2,8 +2,10 @@
 
 import keras
 
-from tf_gen.errors import UserError, check_policy
+from tf_gen.errors import UserError, check_at_least, check_policy
 from tf_gen.layers import DownBlock, UpBlock, weights_initializer
+
+from .inputs import check_floats
 
 
 @keras.saving.register_keras_serializable("tf_gen")
@@ -36,6 +38,7 @@ class UNetGenerator(keras.Model):
         self, filters=64, depth=8, output_channels=3, normalization="batch", dropout=0.5, **kwargs
     ):
         super().__init__(**kwargs)
+        check_at_least(1, depth=depth)
         check_policy(self.dtype_policy)
         self.filters = filters
         self.depth = depth
@@ -90,6 +93,7 @@ class UNetGenerator(keras.Model):
 
     def call(self, images, training=False, dropout=None, statistics=None, seed=None):
         self._check_size(images.shape)
+        check_floats(images, -1.0)
         dropout = training if dropout is None else dropout
         x, skips = images, []
         for down in self.down_blocks:

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tf_gen import losses
+from tf_gen.errors import check_at_least
 from tf_gen.layers import GaussianSampling, example_normal, example_seeds
 from tf_gen.optimizers import FiniteStep, scale_for_gradient, step_counter
 
@@ -52,6 +53,8 @@ class VAE(OwnLosses, keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_at_least(1, channels=channels, latent_dim=latent_dim)
+        check_at_least(0, kl_weight=kl_weight, kl_warmup_steps=kl_warmup_steps)
         self.image_size = image_sides(image_size)
         self.channels = channels
         self.latent_dim = latent_dim

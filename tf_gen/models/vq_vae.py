@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tf_gen.errors import UserError
+from tf_gen.errors import UserError, check_at_least
 from tf_gen.layers import VectorQuantizer
 from tf_gen.metrics import CodePerplexity, code_counts, perplexity
 from tf_gen.optimizers import FiniteStep, scale_for_gradient
@@ -62,6 +62,10 @@ class VQVAE(OwnLosses, keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_at_least(
+            1, channels=channels, codes=codes, code_dim=1 if code_dim is None else code_dim
+        )
+        check_at_least(0, commitment_weight=commitment_weight, restart_below=restart_below)
         self.channels = channels
         self.codes = codes
         self.code_dim = code_dim
