@@ -60,6 +60,7 @@ def test_the_command_starts_where_nothing_but_its_own_needs_is_installed(bare_pr
     assert done.stdout == "no chart: matplotlib is not installed\n"
 
 
+@pytest.mark.slow
 def test_training_is_measured_beside_plain_keras_and_the_bounds(
     tmp_path, monkeypatch, capsys, bare_processes
 ):

@@ -77,6 +77,7 @@ def test_a_field_that_it_lacks_stands_for_its_default_alone(earlier):
         goes_on(earlier, update="simultaneous")
 
 
+@pytest.mark.slow
 def test_a_vq_vae_with_a_vae_of_its_own_is_still_measured(finished, tmp_path):
     """Earlier versions trained one in the run folder; its settings know no ``vae_run``."""
     folder = tmp_path / "vq"

@@ -52,7 +52,10 @@ LACKING = {  # what needs more than a SavedModel has
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LACKING)
+@pytest.mark.parametrize(
+    "name",  # a VAE is measured as a conditional one is
+    [pytest.param(name, marks=[pytest.mark.slow] * (name == "vae_anime")) for name in LACKING],
+)
 def test_one_name_has_one_value_at_the_end_of_training_and_of_the_saved_model(name, runs, capsys):
     found, before = evaluated(runs / name), read(runs / name, "metrics")
     said = capsys.readouterr().out
