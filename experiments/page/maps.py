@@ -6,7 +6,9 @@ from experiments.launch.markdown import table
 from experiments.page.summary import (
     about_data,
     command,
+    edge_detector_lines,
     facts,
+    filled,
     number,
     objective_lines,
 )
@@ -136,7 +138,8 @@ def _direction(run, picture):
         [said, *(number(run.figure(f"val_{m}{mode}"), d) for m, d in _MEASURES.items())]
         for mode, said in MODES.items()
     ]
-    lines += table(["", *(name.upper().replace("_", "-") for name in _MEASURES)], rows)
+    lines += table(["", *(name.upper().replace("_", "-") for name in _MEASURES)], filled(rows))
+    lines += edge_detector_lines(run, {mode: MODES[mode] for mode in ("", "_report_mode")})
     lines += picture(run, "data_samples", "Samples of the data: input and ground truth")
     lines += picture(run, "loss_curves", "Losses of the generator and of the discriminator")
     lines += ["Epoch by epoch, in the report's mode:", ""]

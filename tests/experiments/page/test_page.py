@@ -18,7 +18,7 @@ from experiments.page import maps
 from experiments.page.claims import JUDGES, NOT_MEASURED, NOT_TESTED, OPEN
 from experiments.page.records import write_record
 from experiments.page.runs import RUNS, Run, read_runs
-from experiments.page.summary import PARTS, REPORT, claims_section
+from experiments.page.summary import PARTS, REPORT, claims_section, edge_detector_lines
 from experiments.reproduce import Config, run
 
 ROOT = Path(__file__).parents[3]
@@ -220,6 +220,51 @@ def test_published_figures_stand_beside_ours_in_the_mode_in_which_they_were_made
         "95.00, KID 0.1000 ± 0.0100; 1,098 images",
         "90.00; 1,098 images",
     ]
+
+
+HED = {"val_fid_hed": 0.25, "val_kid_hed": 0.125, "val_kid_standard_error_hed": 0.0125}
+IN_REPORTS_MODE = {"val_fid_report_mode_hed": 0.5, "val_kid_report_mode_hed": 0.75,
+                   "val_kid_standard_error_report_mode_hed": 0.01}  # fmt: skip
+
+
+def test_an_edge_detectors_distances_stand_in_a_row_for_each_mode_that_has_them():
+    modes = {"": "translate", "_report_mode": "the report's mode"}
+    lines = edge_detector_lines(short_run(**HED, **IN_REPORTS_MODE), modes)
+    assert "never beside published FID and KID" in lines[0]
+    assert lines[-3:-1] == [
+        "| translate | 0.25 | 0.125 | 0.0125 |", "| the report's mode | 0.5 | 0.75 | 0.01 |",
+    ]  # fmt: skip
+    assert "the report's mode" not in "".join(edge_detector_lines(short_run(**HED), modes))
+    assert edge_detector_lines(short_run(), modes) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("vae_anime", "new faces"), ("cvae_faces", "new faces, half under each label"),
+        ("vq_vae_faces", "reconstructions"), ("map_to_aerial", "`translate`: fixed statistics"),
+    ],
+)  # fmt: skip
+def test_a_records_distances_by_the_edge_detector_are_on_the_page(name, row, tmp_path):
+    shutil.copytree(ROOT / "docs" / "runs" / name, tmp_path / name)
+    assert run(Config(runs=tmp_path, train=False)) == 0
+    assert "edge detector" not in (tmp_path / "reproduction.md").read_text()
+    path = tmp_path / name / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | HED))
+    assert run(Config(runs=tmp_path, train=False)) == 0
+    rows = (tmp_path / "reproduction.md").read_text().split("| edge detector's features |")[1]
+    assert re.match(rf".*\n.*\n\| {row}.* \| 0.25 \| 0.125 \| 0.0125 \|\n\n", rows)
+
+
+def test_no_row_is_blank(page):
+    rows = [line for line in page.splitlines() if re.match(r"\| [^|]+ \|", line)]
+    assert len(rows) > 60 and not [row for row in rows if re.fullmatch(r"\|[^|]+(\| *)+", row)]
+    gone = short_run(val_l1=0.1)
+    gone.options = {"seed": 0, "adversarial_loss": "hinge"}
+    gone.metrics |= {"data_source": "folder", "data_note": "a few", "train_examples": 128}
+    lines = maps._direction(gone, lambda *args, **options: [])
+    assert any(line.startswith("| `translate`") for line in lines)
+    assert not any("each image's own statistics" in line for line in lines)
 
 
 def test_a_claim_on_generated_images_tells_how_much_they_vary():
