@@ -96,10 +96,10 @@ def test_a_loaded_vq_vae_takes_any_size_that_halves(vq_vae):
 def test_values_of_another_range_are_refused_with_the_range(name, function, request):
     called = getattr(request.getfixturevalue(name)[2], function)
     labels = [LABELS] if name == "cvae" else []
-    told = r"lie in \[.*, 25\d.*\], but the model takes \[0, 1\]: divide 8-bit images by 255"
+    told = r"lie between\] \[.*\] \[and\] \[25\d.*\] \[but the model takes \[0, 1\]: divide 8-bit"
     with pytest.raises(tf.errors.InvalidArgumentError, match=told):
         called(IMAGES * 255, *labels)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"lie in \[-0.99"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"lie between\] \[-0.99"):
         called(IMAGES * 2 - 1, *labels)
     called(IMAGES * 1.4, *labels)  # what resizing may make
 

@@ -137,7 +137,10 @@ def test_sizes_that_do_not_fit_are_refused_with_the_multiple(exported):
 
 
 BYTES = np.full((1, SIZE, SIZE, 3), 255, np.uint8)
-REFUSED = r"lie in \[{}, {}\], but the model takes \[0, 1\]: divide 8-bit images by 255"
+REFUSED = (
+    r"lie between\] \[{}\] \[and\] \[{}\] "
+    r"\[but the model takes \[0, 1\]: divide 8-bit images by 255\]"
+)
 
 
 @pytest.mark.parametrize("name", ["serving_default", "translate", "translate_noisy"])
@@ -153,6 +156,14 @@ def test_values_of_another_range_are_refused_with_the_range(exported, name):
             function(images=images, **seed)
     for within in (-0.4, 1.4):  # what resizing may make
         assert np.isfinite(function(images=tf.fill(BYTES.shape, within), **seed)["outputs"]).all()
+
+
+@pytest.mark.parametrize("name", ["translate", "translate_fixed"])
+def test_xla_compiles_it(exported, name):
+    """Which passes over the checks."""
+    function = getattr(exported[2], name)
+    found = tf.function(function, jit_compile=True)(IMAGES)
+    np.testing.assert_allclose(found, function(IMAGES), atol=1e-5)
 
 
 def test_any_multiple_is_translated(exported):
