@@ -115,6 +115,14 @@ def condition_of(cvae):
     return {1.0: "one-hot"}.get(value, value == root and "one-hot, at z times sqrt(latent_dim)")
 
 
+def second_head_of(model):
+    """What the encoder's second head gives, the largest of it included."""
+    model.log_var_head.bias.assign([99.0] * model.latent_dim)
+    labels = [[0]] if isinstance(model, CVAE) else []
+    _, log_var = model.encode(np.zeros((1, *model.image_size, 3), np.float32), *labels)
+    return f"log-variance, at most {np.max(log_var):.3g}"
+
+
 @pytest.mark.parametrize("part", AUTOENCODERS)
 def test_an_autoencoders_defaults_are_the_reports_but_for_the_deviations_listed(part):
     scripts, model_class = AUTOENCODERS[part]
@@ -126,6 +134,9 @@ def test_an_autoencoders_defaults_are_the_reports_but_for_the_deviations_listed(
         if part == "cvae":
             found["condition.encoding"] = condition_of(model)
             expected["condition.encoding"] = facts["condition"]["encoding"]
+        if part != "vq_vae":
+            found["encoder.heads[1]"] = second_head_of(model)
+            expected["encoder.heads[1]"] = facts["encoder"]["heads"][1]
         differing = {name: found[name] for name in expected if found[name] != expected[name]}
         assert differing == {d["field"]: d["ours"] for d in facts.get("deviations", [])}
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from tf_gen.layers import GaussianSampling, example_seeds
+from tf_gen.layers import GaussianSampling, bounded_log_var, example_seeds
 
 MEAN = np.array([0.0, -3.0, 0.5, 20.0], np.float32)
 LOG_VAR = np.array([0.0, -4.0, 2.0, 1.0], np.float32)
@@ -88,3 +88,13 @@ def test_it_serialises():
     assert isinstance(copy, GaussianSampling) and copy.get_config() == layer.get_config()
     seeds = example_seeds(0, 3)
     np.testing.assert_array_equal(copy(rows(3), seed=seeds), layer(rows(3), seed=seeds))
+
+
+def test_a_log_variance_is_bounded_from_above_and_its_gradient_is_not():
+    x = tf.constant([-30.0, 0.5, 2.0, 2.5, 88.0, 1e6])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = bounded_log_var(x)
+        loss = tf.reduce_sum(tf.exp(y))  # without the bound inf, from 89 on
+    np.testing.assert_array_equal(y, [-30, 0.5, 2, 2, 2, 2])
+    np.testing.assert_allclose(tape.gradient(loss, x), np.exp([-30, 0.5, 2, 2, 2, 2]), rtol=1e-6)

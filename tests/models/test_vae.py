@@ -63,6 +63,13 @@ def test_the_divergence_is_summed_over_latents_and_weighted_in_the_loss(kl_weigh
     np.testing.assert_allclose(found["loss"], expected, rtol=1e-6)
 
 
+def test_a_log_variance_above_its_bound_counts_as_the_bound_and_is_drawn_down():
+    model = with_known_heads(log_var=30.0)
+    np.testing.assert_allclose(losses_of(model)["kl_loss"], 2 * (np.exp(2.0) - 3.0), rtol=1e-5)
+    model.train_step(IMAGES)
+    assert (model.log_var_head.bias.numpy() < 30).all()
+
+
 @pytest.mark.parametrize(("step", "weight"), [(0, 0.0), (5, 1.0), (10, 2.0), (99, 2.0)])
 def test_the_weight_of_the_divergence_rises_over_the_first_steps_but_not_in_evaluation(
     step, weight

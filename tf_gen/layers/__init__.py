@@ -1,7 +1,7 @@
 """Layers of the networks."""
 
 from .convolutions import DoublingConv2D, HalvingConv2D
-from .gaussian_sampling import GaussianSampling
+from .gaussian_sampling import GaussianSampling, bounded_log_var
 from .noise import ExampleDropout, example_normal, example_seeds, example_uniform
 from .normalization import BatchNorm, InstanceNorm, make_normalization
 from .unet_blocks import DownBlock, UpBlock, weights_initializer
@@ -17,6 +17,7 @@ __all__ = [
     "InstanceNorm",
     "UpBlock",
     "VectorQuantizer",
+    "bounded_log_var",
     "example_normal",
     "example_seeds",
     "example_uniform",

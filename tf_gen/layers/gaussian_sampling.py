@@ -1,8 +1,21 @@
 """The reparameterisation trick (Kingma and Welling 2014, section 2.4; the report, R1.1)."""
 
 import keras
+import tensorflow as tf
 
 from .noise import example_normal
+
+LARGEST_LOG_VAR = 2.0
+
+
+def bounded_log_var(x):
+    """``min(x, LARGEST_LOG_VAR)``; backwards the identity, so that what is above it comes down.
+
+    Its exponential makes an image unlike all others a gradient 40 times as large as a batch's; the
+    one step, carried on by Adam's momentum, unsettles all images (docs/decisions.md). The bound
+    costs nothing: a variance above the prior's, 1, serves neither term of the ELBO.
+    """
+    return x + tf.stop_gradient(tf.minimum(x, LARGEST_LOG_VAR) - x)
 
 
 @keras.saving.register_keras_serializable("tf_gen")

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tf_gen import losses
 from tf_gen.errors import UserError, check_at_least
-from tf_gen.layers import GaussianSampling, example_normal, example_seeds
+from tf_gen.layers import GaussianSampling, bounded_log_var, example_normal, example_seeds
 from tf_gen.optimizers import FiniteStep, scale_for_gradient, step_counter
 
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved, image_sides
@@ -76,7 +76,9 @@ class CVAE(OwnLosses, keras.Model):
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         # float32: the exponential of a log-variance takes no rounding to bfloat16
         self.mean_head = keras.layers.Dense(latent_dim, dtype="float32", name="z_mean")
-        self.log_var_head = keras.layers.Dense(latent_dim, dtype="float32", name="z_log_var")
+        self.log_var_head = keras.layers.Dense(
+            latent_dim, activation=bounded_log_var, dtype="float32", name="z_log_var"
+        )
         self.sampling = GaussianSampling(dtype="float32", name="sampling")
         self.widening = keras.layers.Dense(
             height * width * depth, activation="relu", dtype=self.dtype_policy, name="widening"
