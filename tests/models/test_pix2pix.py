@@ -163,7 +163,11 @@ def test_compile_takes_two_optimizers_by_name_or_one_for_both_and_says_which(mak
 
 @pytest.mark.parametrize(
     ("update", "jit_compile"),
-    [("alternating", False), ("simultaneous", False), ("alternating", True)],
+    [
+        ("alternating", False),
+        ("simultaneous", False),
+        pytest.param("alternating", True, marks=pytest.mark.slow),
+    ],  # fmt: skip
 )
 def test_where_the_generators_step_is_not_finite_the_discriminators_is_undone(
     make_pix2pix, pairs, update, jit_compile

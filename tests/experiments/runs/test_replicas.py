@@ -30,10 +30,6 @@ COMMANDS = {
 }  # fmt: skip
 
 
-def slow(*values):
-    return pytest.param(*values, marks=pytest.mark.slow)
-
-
 def command(model, maps, faces, *options):
     name, *own = COMMANDS[model]
     data = maps if model == "pix2pix" else faces / "anime"
@@ -68,8 +64,9 @@ def trained_there(*line):
     subprocess.run(line, cwd=ROOT, check=True, capture_output=True, timeout=TIMEOUT)
 
 
-@pytest.mark.parametrize("train", [trained_here, slow(trained_there)])
-@pytest.mark.parametrize("model", ["pix2pix", slow("vae"), slow("vq_vae")])
+@pytest.mark.slow  # of the models alone: tests/models/test_conformance.py
+@pytest.mark.parametrize("train", [trained_here, trained_there])
+@pytest.mark.parametrize("model", COMMANDS)
 def test_two_replicas_learn_as_one_device_does(
     model, train, maps, faces, training_alone, two_replicas, tmp_path, monkeypatch
 ):
