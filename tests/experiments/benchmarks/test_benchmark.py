@@ -30,6 +30,7 @@ def measured(tmp_path, **options):
     return json.loads((tmp_path / "benchmark.json").read_text())
 
 
+@pytest.mark.slow
 def test_the_pipelines_benchmark_measures_every_variant_in_every_round(
     tmp_path, capsys, monkeypatch
 ):

@@ -238,22 +238,23 @@ def test_an_edge_detectors_distances_stand_in_a_row_for_each_mode_that_has_them(
     assert edge_detector_lines(short_run(), modes) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "row"),
-    [
-        ("vae_anime", "new faces"), ("cvae_faces", "new faces, half under each label"),
-        ("vq_vae_faces", "reconstructions"), ("map_to_aerial", "`translate`: fixed statistics"),
-    ],
-)  # fmt: skip
-def test_a_records_distances_by_the_edge_detector_are_on_the_page(name, row, tmp_path):
-    shutil.copytree(ROOT / "docs" / "runs" / name, tmp_path / name)
+BY_HED = {
+    "vae_anime": "new faces", "cvae_faces": "new faces, half under each label",
+    "vq_vae_faces": "reconstructions",
+    "map_to_aerial": "`translate`: fixed statistics, no dropout",
+}  # fmt: skip
+
+
+def test_a_records_distances_by_the_edge_detector_are_on_the_page(page, tmp_path):
+    assert "edge detector" not in page
+    for name in BY_HED:
+        shutil.copytree(ROOT / "docs" / "runs" / name, tmp_path / name)
+        path = tmp_path / name / "metrics.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | HED))
     assert run(Config(runs=tmp_path, train=False)) == 0
-    assert "edge detector" not in (tmp_path / "reproduction.md").read_text()
-    path = tmp_path / name / "metrics.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | HED))
-    assert run(Config(runs=tmp_path, train=False)) == 0
-    rows = (tmp_path / "reproduction.md").read_text().split("| edge detector's features |")[1]
-    assert re.match(rf".*\n.*\n\| {row}.* \| 0.25 \| 0.125 \| 0.0125 \|\n\n", rows)
+    _, *tables = (tmp_path / "reproduction.md").read_text().split("| edge detector's features |")
+    found = [re.match(r".*\n.*\n\| (.*) \| 0.25 \| 0.125 \| 0.0125 \|\n\n", one) for one in tables]
+    assert sorted(one[1] for one in found) == sorted(BY_HED.values())
 
 
 def test_no_row_is_blank(page):

@@ -27,7 +27,13 @@ def test_a_run_within_its_data_is_refused_since_its_pictures_would_join_them(
     assert len(list((tmp_path / "data").iterdir())) == 24
 
 
-@pytest.mark.parametrize("validation", [1, 2], ids=["within the run", "of a last, short epoch"])
+@pytest.mark.parametrize(
+    "validation",
+    [
+        pytest.param(1, id="within the run", marks=pytest.mark.slow),
+        pytest.param(2, id="of a last, short epoch"),
+    ],
+)
 def test_a_signal_while_an_epoch_is_validated_stops_at_once_and_that_is_made_up_for(
     validation, finished, faces, tmp_path, monkeypatch
 ):

@@ -256,7 +256,8 @@ def test_every_choice_trains(faces, training_alone, name, options, measured, tmp
     assert not measured or np.isfinite(metrics(tmp_path)["val_loss"])
 
 
-@pytest.mark.parametrize("xla", ["on", pytest.param("auto", marks=pytest.mark.slow)])
+@pytest.mark.slow  # of our loop, compiled: tests/training/test_loop.py; code 3: test_pix2pix.py
+@pytest.mark.parametrize("xla", ["on", "auto"])
 def test_a_rate_far_too_high_ends_with_3_and_keeps_the_checkpoint(faces, tmp_path, capsys, xla):
     options = {"data": source(faces, "vae_anime"), "run_dir": tmp_path, "xla": xla}
     code, error = guarded(

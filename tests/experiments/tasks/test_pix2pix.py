@@ -156,8 +156,14 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
 @pytest.mark.parametrize(
     "options",
     [
-        {"adversarial_loss": "hinge", "reconstruction": "l2", "normalization": "instance"},
-        {"adversarial_loss": "minimax", "decay_epochs": 1, "batch_size": 4},
+        {
+            "adversarial_loss": "hinge",
+            "reconstruction": "l2",
+            "normalization": "instance",
+            "decay_epochs": 1,
+            "batch_size": 4,
+        },
+        pytest.param({"adversarial_loss": "minimax"}, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize("measured", [False, pytest.param(True, marks=pytest.mark.slow)])
