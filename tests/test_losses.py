@@ -176,3 +176,54 @@ def test_losses_are_float32_of_bfloat16_inputs(function):
     assert found.dtype == tf.float32
     expected = function(*[tf.cast(x, tf.float32) for x in values])
     np.testing.assert_array_equal(found, expected)
+
+
+# The importance-weighted bound -----------------------------------------------------------
+
+NOISE = 0.7  # the deviation of a linear decoder, x = z W + noise
+WAYS = np.array([[2, 0, 1, 0, 0], [0, 1, 0, 0, -1]], np.float32)  # W: orthogonal, so that the
+POINTS = np.random.default_rng(4).normal(size=(3, 5)).astype(np.float32)  # latents stay apart
+
+
+def exact_log_likelihood():
+    """log N(x; 0, W'W + s^2 I) of each point."""
+    return stats.multivariate_normal(None, WAYS.T @ WAYS + NOISE**2 * np.eye(5)).logpdf(POINTS)
+
+
+def bound_of(samples, widened=1.0, copies=1):
+    """float32 [copies, 3], from N with the exact posterior's mean and ``widened`` variance."""
+    points = np.tile(POINTS, (copies, 1))
+    variance = 1.0 / (1.0 + np.sum(WAYS**2, axis=1) / NOISE**2)
+    mean = tf.constant(points @ WAYS.T * variance / NOISE**2, tf.float32)
+    log_var = tf.zeros_like(mean) + np.log(widened * variance).astype(np.float32)
+
+    def log_likelihood(z):
+        square = tf.reduce_sum((points - z @ WAYS) ** 2, axis=-1) / NOISE**2
+        return -0.5 * (square + 5 * np.log(2 * np.pi * NOISE**2))
+
+    @tf.function
+    def bound():
+        return losses.importance_weighted_bound(
+            log_likelihood,
+            lambda i: mean + tf.exp(log_var / 2) * tf.random.stateless_normal(mean.shape, [0, i]),
+            mean, log_var, samples,
+        )  # fmt: skip
+
+    return np.reshape(bound(), [copies, 3])
+
+
+@pytest.mark.parametrize("samples", [1, 5])
+def test_from_the_exact_posterior_the_importance_weighted_bound_is_the_likelihood(samples):
+    np.testing.assert_allclose(bound_of(samples), exact_log_likelihood()[None], rtol=1e-5)
+
+
+def test_from_another_it_rises_from_the_elbo_towards_the_likelihood():
+    exact = exact_log_likelihood()
+    divergence = 2 * 0.5 * (3.0 - 1 - np.log(3.0))  # KL(q || p) of two latents
+    one, eight, many = (
+        bound_of(samples, widened=3.0, copies=copies).mean(axis=0)
+        for samples, copies in ((1, 20_000), (8, 4000), (20_000, 1))
+    )
+    np.testing.assert_allclose(one, exact - divergence, atol=0.03)
+    np.testing.assert_allclose(many, exact, atol=0.03)
+    assert (one + 0.3 < eight).all() and (eight + 0.03 < many).all()

@@ -86,6 +86,30 @@ def gaussian_kl(mean, log_var, axis=-1):
     return tf.reduce_sum(terms, axis=axis)
 
 
+def importance_weighted_bound(log_likelihood, draw, mean, log_var, samples):
+    """A lower bound of ``log P(X)``, in nats: the logarithm of the mean over draws of z from
+    Q(z|X) = N(mean, exp(log_var)) of ``P(X|z) P(z) / Q(z|X)`` (Burda et al. 2015, eq. 8).
+
+    With one draw it is that draw's ELBO; it rises with their number. Draws are made one after the
+    other, so memory does not.
+
+    Args: log_likelihood: z [B, D] -> [B]; draw: the number of a draw -> z [B, D]; mean, log_var:
+        [B, D]; samples: how many draws.
+    Returns: float32 [B].
+    """
+
+    def add(total, number):
+        z = draw(number)
+        # the normal densities' constants cancel
+        prior, posterior = tf.square(z), tf.square(z - mean) * tf.exp(-log_var) + log_var
+        weight = log_likelihood(z) + 0.5 * tf.reduce_sum(posterior - prior, axis=-1)
+        return tf.reduce_logsumexp([total, weight], axis=0)
+
+    start = tf.fill(tf.shape(mean)[:1], float("-inf"))
+    total = tf.foldl(add, tf.range(samples), start, parallel_iterations=1)
+    return total - tf.math.log(tf.cast(samples, tf.float32))
+
+
 def _float32(x):
     return tf.cast(x, tf.float32)
 

@@ -148,6 +148,9 @@ def _latent_figures(model, data, arrays, options, seed):
     )  # fmt: skip
     return {
         **named("val", terms),
+        **named(
+            "val", evaluation.importance_weighted_figures(model, posteriors, *arrays, seed=seed)
+        ),
         **_reconstruction_figures(arrays[0], outputs, data),
         **_found_or_said(evaluation.latent_figures(*posteriors, seed), "active_units"),
     }

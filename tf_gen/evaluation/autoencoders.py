@@ -4,6 +4,8 @@ A *model* has the methods of ``VAE``, ``CVAE`` or ``VQVAE`` (``encode``, ``decod
 ``reconstruct``): one of these, or its SavedModel.
 """
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
@@ -12,6 +14,7 @@ from tf_gen.data.images import to_unit_range
 from tf_gen.layers import example_normal, example_seeds
 
 BATCH = 100
+SAMPLES = 64  # of z for each image, for the importance-weighted bound
 
 
 def in_batches(function, *arrays, batch=BATCH):
@@ -71,6 +74,30 @@ def elbo_terms(
     recon = float(np.mean(in_batches(_cross_entropy, images, outputs)))
     kl = float(kl_by_latent(means, log_vars).sum())
     return {"loss": recon + kl_weight * kl, "recon_loss": recon, "kl_loss": kl}
+
+
+def importance_weighted_figures(
+    model, posteriors, images, *labels, samples=SAMPLES, seed=0
+) -> dict[str, float]:
+    """``nll_iw64``, the negative of a lower bound of ``log P(X)`` by 64 draws of z, in nats an
+    image, and ``bits_per_dim``, the same by pixel and channel (``importance_weighted_bound``).
+
+    Args: as ``elbo_terms``.
+    """
+
+    def bound(images, means, log_vars, *labels):
+        count = tf.shape(means)[0]
+        return losses.importance_weighted_bound(
+            lambda z: -_cross_entropy(images, model.decode(z, *labels)),
+            lambda i: means
+            + tf.exp(log_vars / 2.0)
+            * example_normal(example_seeds(seed, count, i), means.shape[1:]),
+            means, log_vars, samples,
+        )  # fmt: skip
+
+    nats = -float(np.mean(in_batches(bound, images, *posteriors, *labels)))
+    dimensions = images[0].size
+    return {f"nll_iw{samples}": nats, "bits_per_dim": nats / dimensions / math.log(2.0)}
 
 
 def _cross_entropy(images, outputs):
