@@ -86,6 +86,15 @@ def gaussian_kl(mean, log_var, axis=-1):
     return tf.reduce_sum(terms, axis=axis)
 
 
+def free_bits(kl_by_latent, least):
+    """The KL term with ``least`` nats of each latent for nothing (Kingma et al. 2016, eq. 15):
+    where it has less, nothing pulls it to 0.
+
+    Args: kl_by_latent: [D], a batch's means; least: lambda, 0 for none. Returns: float32 scalar.
+    """
+    return tf.reduce_sum(tf.maximum(kl_by_latent, least))
+
+
 def importance_weighted_bound(log_likelihood, draw, mean, log_var, samples):
     """A lower bound of ``log P(X)``, in nats: the logarithm of the mean over draws of z from
     Q(z|X) = N(mean, exp(log_var)) of ``P(X|z) P(z) / Q(z|X)`` (Burda et al. 2015, eq. 8).

@@ -36,6 +36,7 @@ class LatentTask(FaceTask):
             latent_dim=config.latent_dim,
             kl_weight=config.kl_weight,
             kl_warmup_steps=config.kl_warmup_steps,
+            free_bits=config.free_bits,
             **own,
         )
 

@@ -137,11 +137,14 @@ class VaeOptions(FaceOptions):
     """Weight of the KL term, beta (report)."""
     kl_warmup_steps: int = 0
     """Steps over which that weight rises from 0 (report: none)."""
+    free_bits: float = 0.0
+    """Nats of each latent that training's KL term does not count (report: none)."""
 
     def check(self) -> None:
         super().check()
         check_range(1, latent_dim=self.latent_dim)
         check_range(0, kl_weight=self.kl_weight, kl_warmup_steps=self.kl_warmup_steps)
+        check_range(0, free_bits=self.free_bits)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

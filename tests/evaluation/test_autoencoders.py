@@ -82,6 +82,22 @@ def test_a_bound_from_encode_and_decode_is_what_the_models_own_evaluate_gives(la
     assert other["recon_loss"] != found["recon_loss"]
 
 
+@pytest.mark.parametrize("model_class", [VAE, CVAE])
+def test_the_importance_weighted_figures_are_those_of_the_model_in_nats_and_bits(model_class):
+    labels = [RNG.integers(0, 2, 20).astype(np.int32)] if model_class is CVAE else []
+    model = model_class(image_size=12, latent_dim=3, filters=(4, 4, 8))
+    posteriors = evaluation.in_batches(model.encode, IMAGES[:20], *labels)
+    found = evaluation.importance_weighted_figures(
+        model, posteriors, IMAGES[:20], *labels, samples=5, seed=4
+    )
+    images = (IMAGES[:20] / 255).astype(np.float32)
+    expected = -np.mean(model.importance_weighted_bound(images, *labels, samples=5, seed=4))
+    assert found["nll_iw5"] == pytest.approx(expected, rel=1e-5)
+    one = -np.mean(model.importance_weighted_bound(images, *labels, samples=1, seed=4))
+    assert found["nll_iw1"] == pytest.approx(one, rel=1e-5)
+    assert found["bits_per_dim"] == pytest.approx(expected / (12 * 12 * 3 * np.log(2)), rel=1e-5)
+
+
 def test_mutual_information_is_told_only_below_its_ceiling():
     apart = 100.0 * np.arange(20)[:, None] * np.ones((1, 2))  # each image a region of its own
     found = evaluation.latent_figures(apart, np.zeros((20, 2)))

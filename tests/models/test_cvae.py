@@ -57,6 +57,16 @@ def test_the_weight_of_the_divergence_rises_over_the_first_steps_but_not_in_eval
         np.testing.assert_allclose(used, expected, atol=0.01)
 
 
+def test_the_importance_weighted_bound_is_the_likelihood_given_the_label():
+    model = with_known_heads()
+    model.mean_head.bias.assign([0.0] * 4)  # the prior, which is exact: the decoder heeds no latent
+    model.log_var_head.bias.assign([0.0] * 4)
+    found = model.importance_weighted_bound(IMAGES, LABELS, 4)
+    p = 1 / (1 + np.exp(1.0))
+    exact = (IMAGES * np.log(p) + (1 - IMAGES) * np.log(1 - p)).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(found, exact, rtol=1e-5)
+
+
 def test_the_encoder_and_the_decoder_each_see_the_label(model):
     mean = model.encode(IMAGES, LABELS)[0].numpy()
     assert (mean != model.encode(IMAGES, OTHERS)[0].numpy()).all()

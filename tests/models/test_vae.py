@@ -70,6 +70,34 @@ def test_a_log_variance_above_its_bound_counts_as_the_bound_and_is_drawn_down():
     assert (model.log_var_head.bias.numpy() < 30).all()
 
 
+def test_free_bits_of_each_latent_are_for_nothing_in_training_alone():
+    divergence = 0.5 * (np.exp(-1.0) + 0.5**2 - 1 + 1.0)  # 0.31 nats of each latent
+    for free_bits, counted in ((0.2, divergence), (0.5, 0.5)):
+        model = with_known_heads(mean=0.5, log_var=-1.0, free_bits=free_bits)
+        evaluated, trained = model.test_step(IMAGES), model.train_step(IMAGES)
+        for logs, expected in ((evaluated, divergence), (trained, counted)):
+            np.testing.assert_allclose(logs["kl_loss"], 4 * divergence, rtol=1e-5)
+            np.testing.assert_allclose(logs["loss"] - logs["recon_loss"], 4 * expected, atol=0.001)
+        pulled = (model.mean_head.bias.numpy() != np.float32(0.5)).any()
+        assert pulled == (free_bits < divergence)  # the decoder's weights are 0
+
+
+@pytest.mark.parametrize("samples", [1, 16])
+def test_where_the_posterior_is_exact_the_importance_weighted_bound_is_the_likelihood(samples):
+    bias = np.array([-1.0, 0.5, 2.0])
+    found = with_known_heads(bias).importance_weighted_bound(IMAGES, samples)
+    p = 1 / (1 + np.exp(-bias))
+    exact = (IMAGES * np.log(p) + (1 - IMAGES) * np.log(1 - p)).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(found, exact, rtol=1e-5)
+
+
+def test_the_importance_weighted_bound_rises_with_its_samples_from_the_elbo():
+    model = small()
+    elbo = -losses_of(model)["loss"]
+    one, many = (np.mean(model.importance_weighted_bound(IMAGES, n)) for n in (1, 50))
+    assert many > one and one == pytest.approx(elbo, rel=1e-3)
+
+
 @pytest.mark.parametrize(("step", "weight"), [(0, 0.0), (5, 1.0), (10, 2.0), (99, 2.0)])
 def test_the_weight_of_the_divergence_rises_over_the_first_steps_but_not_in_evaluation(
     step, weight

@@ -29,7 +29,7 @@ class CVAE(OwnLosses, keras.Model):
     Args:
         num_classes: labels are integers 0 ... num_classes - 1.
         image_size, channels, latent_dim, filters, normalization, pool_last, kl_weight,
-            kl_warmup_steps, seed: as in ``VAE``.
+            kl_warmup_steps, free_bits, seed: as in ``VAE``.
 
     ``fit`` takes batches ``(images, labels)``: float32 [B, H, W, C] in [0, 1] and int [B], or
     ``((images, labels), targets)``; weights by example are honoured;
@@ -48,12 +48,13 @@ class CVAE(OwnLosses, keras.Model):
         pool_last=False,
         kl_weight=1.0,
         kl_warmup_steps=0,
+        free_bits=0.0,
         seed=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_at_least(1, num_classes=num_classes, channels=channels, latent_dim=latent_dim)
-        check_at_least(0, kl_weight=kl_weight, kl_warmup_steps=kl_warmup_steps)
+        check_at_least(0, kl_weight=kl_weight, kl_warmup_steps=kl_warmup_steps, free_bits=free_bits)
         self.num_classes = num_classes
         self.image_size = image_sides(image_size)
         self.channels = channels
@@ -63,6 +64,7 @@ class CVAE(OwnLosses, keras.Model):
         self.pool_last = pool_last
         self.kl_weight = kl_weight
         self.kl_warmup_steps = kl_warmup_steps
+        self.free_bits = free_bits
         self.seed = seed
 
         stack = {
@@ -240,8 +242,10 @@ class CVAE(OwnLosses, keras.Model):
         z = self.sampling([mean, log_var], seed=seeds)
         logits = self._logits(z, labels, training=training)
         recon = example_mean(losses.binary_cross_entropy(targets, logits), weights)
-        kl = example_mean(losses.gaussian_kl(mean, log_var), weights)
-        loss = with_added(recon + kl_weight * kl, self)
+        kl_by_latent = example_mean(losses.gaussian_kl(mean, log_var, axis=()), weights)  # [D]
+        kl = tf.reduce_sum(kl_by_latent)
+        counted = losses.free_bits(kl_by_latent, self.free_bits) if training else kl
+        loss = with_added(recon + kl_weight * counted, self)
         return {"loss": loss, "recon_loss": recon, "kl_loss": kl}
 
     def _kl_weight(self, step):
@@ -271,5 +275,6 @@ class CVAE(OwnLosses, keras.Model):
             "pool_last": self.pool_last,
             "kl_weight": self.kl_weight,
             "kl_warmup_steps": self.kl_warmup_steps,
+            "free_bits": self.free_bits,
             "seed": self.seed,
         }

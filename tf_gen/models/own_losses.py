@@ -93,10 +93,11 @@ def _generator(items):
 
 
 def example_mean(values, weights=None):
-    """The mean of [B] values, each times its example's weight, over all B, as in Keras' losses."""
+    """The mean of [B, ...], each example times its weight, over all B, as in Keras' losses."""
     if weights is not None:
-        values *= tf.cast(weights, values.dtype)
-    return tf.reduce_mean(values)
+        weights = tf.cast(weights, values.dtype)
+        values *= tf.reshape(weights, [-1] + [1] * (len(values.shape) - 1))
+    return tf.reduce_mean(values, axis=0)
 
 
 def with_added(loss, model):

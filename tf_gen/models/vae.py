@@ -24,6 +24,8 @@ class VAE(OwnLosses, keras.Model):
         filters, normalization, pool_last: of the convolutions, see ``ConvEncoder``.
         kl_weight: the weight of the KL term (beta; the report has 1).
         kl_warmup_steps: training steps over which that weight rises from 0 linearly.
+        free_bits: nats of each latent that the training's KL term does not count (Kingma et al.
+            2016), as a batch's mean; ``kl_loss`` does.
         seed: of the noise, which is a pure function of (seed, step, example).
 
     ``fit`` takes batches of images, float32 [B, H, W, C] in [0, 1], or ``(inputs, targets)`` where
@@ -49,12 +51,13 @@ class VAE(OwnLosses, keras.Model):
         pool_last=False,
         kl_weight=1.0,
         kl_warmup_steps=0,
+        free_bits=0.0,
         seed=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_at_least(1, channels=channels, latent_dim=latent_dim)
-        check_at_least(0, kl_weight=kl_weight, kl_warmup_steps=kl_warmup_steps)
+        check_at_least(0, kl_weight=kl_weight, kl_warmup_steps=kl_warmup_steps, free_bits=free_bits)
         self.image_size = image_sides(image_size)
         self.channels = channels
         self.latent_dim = latent_dim
@@ -63,6 +66,7 @@ class VAE(OwnLosses, keras.Model):
         self.pool_last = pool_last
         self.kl_weight = kl_weight
         self.kl_warmup_steps = kl_warmup_steps
+        self.free_bits = free_bits
         self.seed = seed
 
         stack = {
@@ -200,8 +204,10 @@ class VAE(OwnLosses, keras.Model):
         z = self.sampling([mean, log_var], seed=seeds)
         logits = self._logits(z, training=training)
         recon = example_mean(losses.binary_cross_entropy(targets, logits), weights)
-        kl = example_mean(losses.gaussian_kl(mean, log_var), weights)
-        loss = with_added(recon + kl_weight * kl, self)
+        kl_by_latent = example_mean(losses.gaussian_kl(mean, log_var, axis=()), weights)  # [D]
+        kl = tf.reduce_sum(kl_by_latent)
+        counted = losses.free_bits(kl_by_latent, self.free_bits) if training else kl
+        loss = with_added(recon + kl_weight * counted, self)
         return {"loss": loss, "recon_loss": recon, "kl_loss": kl}
 
     def _kl_weight(self, step):
@@ -230,5 +236,6 @@ class VAE(OwnLosses, keras.Model):
             "pool_last": self.pool_last,
             "kl_weight": self.kl_weight,
             "kl_warmup_steps": self.kl_warmup_steps,
+            "free_bits": self.free_bits,
             "seed": self.seed,
         }

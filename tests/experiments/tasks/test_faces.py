@@ -84,7 +84,7 @@ OWN_FILES = {
 FIGURES = {
     "vae_anime": (
         "val_loss", "val_recon_loss", "val_kl_loss", "val_mse", "val_ssim", "val_mse_mean_image",
-        "active_units", "spread", "spread_real",
+        "active_units", "spread", "spread_real", "val_nll_iw64", "val_bits_per_dim",
     ),
     "vae_cartoon": ("val_loss", "active_units"),
     "cvae_faces": (
@@ -242,7 +242,10 @@ def test_odd_names_of_three_classes_and_their_files_do_no_harm(faces, tmp_path, 
     ("name", "options"),
     [
         ("vae_anime", {"normalization": "none", "kl_warmup_steps": 2, "pool_last": True}),
-        ("vae_cartoon", {"precision": "bfloat16", "kl_weight": 4.0, "latent_dim": 3}),
+        (
+            "vae_cartoon",
+            {"precision": "bfloat16", "kl_weight": 4.0, "latent_dim": 3, "free_bits": 0.1},
+        ),
         ("vq_vae_faces", {"pool_last": True, "code_dim": 4, "codes": 16}),
     ],
 )
