@@ -213,6 +213,19 @@ def used(models, serving):
     return names
 
 
+def test_the_ways_to_keep_weights_keep_as_many_as_the_page_says(tmp_path):
+    page = (ROOT / "docs" / "use-a-model.md").read_text()
+    told = re.search(r"Checkpoint\(generator=\.\.\.\)` keeps (\d+) of the (\d+) variables", page)
+    model = UNetGenerator(filters=1)
+    model.build((None, 256, 256, 3))
+    found = []
+    for kept in ({"generator": model}, {"variables": [v.value for v in model.variables]}):
+        path = tf.train.Checkpoint(**kept).write(str(tmp_path / str(len(found))))
+        names = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+        found.append(sum(name.endswith("VARIABLE_VALUE") for name in names))
+    assert [found[0], found[1]] == [int(told[1]), int(told[2])] and found[1] == len(model.variables)
+
+
 def test_a_loaded_model_translates_in_eager_code_graphs_and_pipelines(used):
     outputs, images = used["outputs"].numpy(), used["images"].numpy()
     assert outputs.shape == images.shape and 0 <= outputs.min() <= outputs.max() <= 1
