@@ -47,14 +47,15 @@ class OwnLosses:
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, y=None, *args, validation_data=None, **kwargs):
-        if isinstance(validation_data, tuple):
-            self._look(*validation_data[:2])
-        elif validation_data is not None:
-            validation_data, _ = self._look(validation_data)
+    def fit(self, x=None, y=None, *args, **kwargs):
+        validation = kwargs.get("validation_data")
+        if isinstance(validation, tuple):
+            self._look(*validation[:2])
+        elif validation is not None:
+            kwargs["validation_data"], _ = self._look(validation)
         x, batch = self._look(x, y)
         self.before_training(batch)
-        return super().fit(x, y, *args, validation_data=validation_data, **kwargs)
+        return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         if not kwargs.get("_use_cached_eval_dataset"):  # fit has looked, and would at each epoch

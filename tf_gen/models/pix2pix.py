@@ -176,11 +176,11 @@ class Pix2Pix(OwnLosses, keras.Model):
             raise UserError("build the model, or call it once, before you export it")
         return keras.InputSpec("float32", (None, None, None, self._channels), name="images")
 
-    def fit(self, *args, callbacks=None, **kwargs):
+    def fit(self, *args, **kwargs):
         """Keras' ``fit``. Raises: UserError if the first batch's values lie outside [-1, 1]."""
-        if isinstance(callbacks, list | tuple):
-            callbacks = [_watching_both(callback) for callback in callbacks]
-        return super().fit(*args, callbacks=callbacks, **kwargs)
+        if isinstance(given := kwargs.get("callbacks"), list | tuple):
+            kwargs["callbacks"] = [_watching_both(callback) for callback in given]
+        return super().fit(*args, **kwargs)
 
     def before_training(self, batch):
         """Build all that a callback may restore before the first step."""
