@@ -21,6 +21,7 @@ SMALL = {"filters": (4, 4, 8)}
 def vae(tmp_path_factory):
     keras.utils.set_random_seed(1)
     model, folder = VAE(16, latent_dim=5, **SMALL), tmp_path_factory.mktemp("vae") / "model"
+    model.fit_latents(IMAGES, components=2)
     export_vae(model, folder)
     return model, folder, tf.saved_model.load(str(folder))
 
@@ -29,6 +30,7 @@ def vae(tmp_path_factory):
 def cvae(tmp_path_factory):
     keras.utils.set_random_seed(1)
     model, folder = CVAE(3, 16, latent_dim=5, **SMALL), tmp_path_factory.mktemp("cvae") / "model"
+    model.fit_latents((IMAGES, LABELS))
     export_cvae(model, folder, ["a", "b", "c"])
     return model, folder, tf.saved_model.load(str(folder))
 
@@ -55,6 +57,8 @@ def test_a_loaded_vae_does_what_the_model_does(vae, count):
     same(loaded.decode(loaded.encode(images)[0]), model.reconstruct(images))
     same(loaded.sample(count, SEED), model.sample(count, SEED))
     same(loaded.sample(7, SEED)[:count], loaded.sample(count, SEED))
+    same(loaded.sample_mixture(count, SEED), model.sample_mixture(count, SEED))
+    same(loaded.directions(2), model.directions(2))
 
 
 @pytest.mark.parametrize("count", [1, 7])
@@ -65,6 +69,7 @@ def test_a_loaded_cvae_does_what_the_model_does(cvae, count):
     same(loaded.encode(images, labels), model.encode(images, labels))
     same(loaded.decode(loaded.encode(images, labels)[0], labels), model((images, labels)))
     same(loaded.sample(labels, SEED), model.sample(labels, SEED))
+    same(loaded.sample_mixture(labels, SEED), model.sample_mixture(labels, SEED))
     assert loaded.class_names().numpy().tolist() == [b"a", b"b", b"c"]
 
 
@@ -119,12 +124,16 @@ SIGNATURES = {
         "encode": ({"images"}, {"z_mean", "z_log_var"}),
         "decode": ({"latents"}, {"outputs"}),
         "sample": ({"count", "seed"}, {"outputs"}),
+        "sample_mixture": ({"count", "seed"}, {"outputs"}),
+        "directions": ({"count"}, {"latents"}),
     },
     "cvae": {
         "reconstruct": ({"images", "labels"}, {"outputs"}),
         "encode": ({"images", "labels"}, {"z_mean", "z_log_var"}),
         "decode": ({"latents", "labels"}, {"outputs"}),
         "sample": ({"labels", "seed"}, {"outputs"}),
+        "sample_mixture": ({"labels", "seed"}, {"outputs"}),
+        "directions": ({"count"}, {"latents"}),
     },
     "vq_vae": {
         "reconstruct": ({"images"}, {"outputs"}),

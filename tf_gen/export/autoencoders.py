@@ -17,6 +17,11 @@ def export_vae(model, folder):
     - ``encode(images)`` -> ``z_mean``, ``z_log_var``, float32 [B, D];
     - ``decode(latents)``: float32 [B, D] -> ``outputs``, images;
     - ``sample(count, seed)``: int32 and int32 [2] -> ``outputs``, images [count, H, W, C].
+
+    After ``model.fit_latents`` also
+
+    - ``sample_mixture(count, seed)``: as ``sample``, from the Gaussians that were fitted;
+    - ``directions(count)``: int32 -> ``latents``, float32 [count, D], to add to others.
     """
     images = tf.TensorSpec([None, *model.image_size, model.channels], tf.float32)
     latents = tf.TensorSpec([None, model.latent_dim], tf.float32)
@@ -34,6 +39,10 @@ def export_vae(model, folder):
         "sample": (
             _function(lambda count, seed: model.sample(count, seed), count, seed), ["outputs"],
         ),
+        **_of_fitted_latents(
+            model,
+            _function(lambda count, seed: model.sample_mixture(count, seed), count, seed),
+        ),
     }  # fmt: skip
     save(folder, model.variables, functions, default="reconstruct")
 
@@ -43,7 +52,8 @@ def export_cvae(model, folder, class_names=()):
 
     ``labels`` are int32 [B] in 0 ... num_classes - 1, else the call fails and says so:
     ``reconstruct(images, labels)``, ``encode(images, labels)``, ``decode(latents, labels)``,
-    ``sample(labels, seed)``. ``class_names()`` (no signature): string [num_classes].
+    ``sample(labels, seed)``, after ``model.fit_latents`` also ``sample_mixture(labels, seed)`` and
+    ``directions(count)``. ``class_names()`` (no signature): string [num_classes].
 
     Args: class_names: what the labels stand for; () calls them 0, 1, ...
     """
@@ -71,9 +81,24 @@ def export_cvae(model, folder, class_names=()):
         "sample": (
             _function(lambda labels, seed: model.sample(labels, seed), labels, seed), ["outputs"],
         ),
+        **_of_fitted_latents(
+            model,
+            _function(lambda labels, seed: model.sample_mixture(labels, seed), labels, seed),
+        ),
     }  # fmt: skip
     extra = {"class_names": _function(lambda: tf.constant(names))}
     save(folder, model.variables, functions, default="reconstruct", extra=extra)
+
+
+def _of_fitted_latents(model, sample):
+    """What a model can do after ``fit_latents``. Args: sample: its ``sample_mixture``."""
+    if model.latent_fit is None:
+        return {}
+    directions = _function(lambda count: model.directions(count), tf.TensorSpec([], tf.int32))
+    found = {"directions": (directions, ["latents"])}
+    return found | (
+        {"sample_mixture": (sample, ["outputs"])} if model.latent_fit.weights.size else {}
+    )
 
 
 def export_vq_vae(model, folder):

@@ -16,11 +16,12 @@ from .inputs import (
     check_values,
     images_labels_and_targets_of,
 )
+from .latent_fit import FittedLatents
 from .own_losses import OwnLosses, example_mean, with_added
 
 
 @keras.saving.register_keras_serializable("tf_gen")
-class CVAE(OwnLosses, keras.Model):
+class CVAE(FittedLatents, OwnLosses, keras.Model):
     """A VAE that is told the class of each image, on both sides of its latents.
 
     The label, one-hot, is joined to the image as ``num_classes`` planes of 0 or 1, and to z,
@@ -134,6 +135,13 @@ class CVAE(OwnLosses, keras.Model):
         seeds = example_seeds(seed, tf.shape(labels)[0])
         return self.decode(example_normal(seeds, [self.latent_dim]), labels)
 
+    def sample_mixture(self, labels, seed=0):
+        """As ``sample``, from z of the Gaussians that ``fit_latents`` fitted to each class.
+
+        Raises: UserError before ``fit_latents``.
+        """
+        return self.decode(self._draw_latents(labels, seed), labels)
+
     def importance_weighted_bound(self, images, labels, samples=64, seed=0):
         """A lower bound of ``log P(X|c)`` in nats, tighter than the ELBO: float32 [B].
 
@@ -168,6 +176,10 @@ class CVAE(OwnLosses, keras.Model):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0][0], *self.image_size, self.channels)
+
+    def _means_and_labels(self, batch):
+        images, labels, *_ = images_labels_and_targets_of(batch)
+        return self.encode(images, labels)[0], labels
 
     def takes(self):
         shape = (None, *self.image_size, self.channels)

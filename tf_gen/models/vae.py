@@ -1,6 +1,7 @@
 """A variational autoencoder (Kingma and Welling 2014; the report, R1.1)."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_gen import losses
@@ -10,11 +11,12 @@ from tf_gen.optimizers import FiniteStep, scale_for_gradient, step_counter
 
 from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved, image_sides
 from .inputs import check_floats, check_shape, check_values, images_and_targets_of
+from .latent_fit import FittedLatents
 from .own_losses import OwnLosses, example_mean, with_added
 
 
 @keras.saving.register_keras_serializable("tf_gen")
-class VAE(OwnLosses, keras.Model):
+class VAE(FittedLatents, OwnLosses, keras.Model):
     """Encoder to a Gaussian, decoder to pixels' Bernoulli probabilities.
 
     Args:
@@ -130,6 +132,13 @@ class VAE(OwnLosses, keras.Model):
         """
         return self.decode(example_normal(example_seeds(seed, count), [self.latent_dim]))
 
+    def sample_mixture(self, count, seed=0):
+        """As ``sample``, from z of the Gaussians that ``fit_latents`` fitted.
+
+        Raises: UserError before ``fit_latents``.
+        """
+        return self.decode(self._draw_latents(tf.zeros([count], tf.int32), seed))
+
     def importance_weighted_bound(self, images, samples=64, seed=0):
         """A lower bound of ``log P(X)`` in nats, tighter than the ELBO: float32 [B].
 
@@ -166,6 +175,10 @@ class VAE(OwnLosses, keras.Model):
         check_shape("latents", latents, self.latent_dim)
         x = self.unflatten(self.widening(latents))  # [B, H/4, W/4, 64]
         return self.decoder(x, training=training)  # [B, H, W, C]
+
+    def _means_and_labels(self, batch):
+        images, *_ = images_and_targets_of(batch)
+        return self.encode(images)[0], np.zeros(len(images), np.int32)
 
     def takes(self):
         return keras.InputSpec("float32", (None, *self.image_size, self.channels), name="images")
