@@ -7,6 +7,7 @@ Writes 0.png, 1.png and so on; of a conditional VAE a folder for each class.
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 from experiments.launch.cli import launch
 from experiments.launch.options import check_range
@@ -26,6 +27,10 @@ class Config:
     """How many images; of a conditional VAE without --label, of each class."""
     label: str | None = None
     """Of a conditional VAE: the class, by number or name. Default: all."""
+    sampler: Literal["auto", "normal", "gaussian_mixture"] = "auto"
+    """Where latents are drawn from: N(0, I), the prior, or Gaussians that were fitted to those of
+    the training images when training ended. auto: these, where the model has them, since faces look
+    better (docs/autoencoders.md)."""
     seed: int = 0
     """Image i is a pure function of the model, the seed, the label and i."""
 

@@ -1,5 +1,6 @@
 """The figures of the autoencoders, from a model or its SavedModel."""
 
+import functools
 from pathlib import Path
 
 import keras
@@ -41,9 +42,7 @@ def vae_figures(model, data, options, asked) -> dict[str, float]:
         **_latent_figures(model, data, (chosen.images,), options, seed),
         **spread_figure("spread", generated),
         **_found_or_said(spread_figure("spread_real", chosen.images[:GENERATED]), "spread_real"),
-        **_sample_distances(
-            asked, chosen.images, lambda count, first: model.sample(count, [seed, 1 + first])
-        ),
+        **_sample_distances(asked, model, chosen.images, tf.constant, seed),
     }
 
 
@@ -53,10 +52,6 @@ def cvae_figures(model, data, options, asked) -> dict[str, float]:
     classifier = train_classifier(data.train.images, data.train.labels, count, options.seed)
     generated = np.concatenate(list(generated_by_label(model, count, options.seed, 1)))
 
-    def sample(number, first):
-        labels = np.resize(np.arange(count, dtype=np.int32), number)
-        return model.sample(tf.constant(labels), [seed, 1 + first])
-
     return {
         **_latent_figures(model, data, (chosen.images, chosen.labels), options, seed),
         **_found_or_said(
@@ -65,7 +60,10 @@ def cvae_figures(model, data, options, asked) -> dict[str, float]:
                 np.repeat(np.arange(count), GENERATED),
             ), *(f"spread_real_{k}" for k in range(count)),
         ),
-        **_sample_distances(asked, chosen.images, sample),
+        **_sample_distances(
+            asked, model, chosen.images, lambda n: tf.range(n) % count, seed
+        ),
+        **_distances_by_label(asked, model, chosen, count, seed),
     }  # fmt: skip
 
 
@@ -170,10 +168,36 @@ def _reconstruction_figures(images, outputs, data):
     }
 
 
-def _sample_distances(asked, real, sample):
-    """Of as many generated images as there are real ones."""
+def _distances_by_label(asked, model, chosen, count, seed):
+    found = {}
+    for label in range(count):
+        real = chosen.images[chosen.labels == label]
+        same = functools.partial(np.full, fill_value=np.int32(label))
+        found |= _sample_distances(asked, model, real, same, seed, f"_{label}")
+    return found
+
+
+def _sample_distances(asked, model, real, given, seed, mode=""):
+    """Of as many images as there are real ones, from N(0, I) and from the fitted Gaussians.
+
+    Args: given: a count -> what ``sample`` takes for as many; mode: as of ``Asked.compared``.
+    """
     if not asked.distances:
         return {}
-    firsts = range(0, len(real), evaluation.BATCH)
-    parts = [sample(min(evaluation.BATCH, len(real) - first), first).numpy() for first in firsts]
-    return asked.compared(real, np.concatenate(parts))
+    found = {}
+    for name, sample in samplers(model).items():
+        parts = [
+            sample(given(min(evaluation.BATCH, len(real) - first)), [seed, 1 + first]).numpy()
+            for first in range(0, len(real), evaluation.BATCH)
+        ]
+        found |= asked.compared(real, np.concatenate(parts), name + mode)
+    return found
+
+
+def samplers(model) -> dict:
+    """A VAE's ways to draw images, by the names of their figures: "" from N(0, I), "_mixture" from
+    the Gaussians of ``fit_latents``, where it was called."""
+    found = {"": model.sample}
+    if getattr(model, "latent_fit", True) and hasattr(model, "sample_mixture"):
+        found["_mixture"] = model.sample_mixture
+    return found

@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from experiments.launch import pictures
+from experiments.measures.asked import say_left_out
 from experiments.measures.autoencoders import labels_of
 from experiments.tasks.faces import SHOWN, FaceTask
 from experiments.tasks.options import VaeOptions
 from experiments.tasks.task import Built, image_summary
+from tf_gen.data import ordered_batches
 from tf_gen.data.images import to_levels, to_unit_range
+from tf_gen.errors import UserError
 from tf_gen.evaluation import autoencoders as evaluation
 from tf_gen.evaluation.projector import write_projector
 from tf_gen.training.callbacks import EpochSummary
@@ -56,6 +60,16 @@ class LatentTask(FaceTask):
             EpochSummary(scalars, self._write_kl),
         ]
 
+    def prepare_to_measure(self):
+        """The model, with Gaussians fitted to its latents of the training images."""
+        train, components = self.data.train, self.config.mixture_components
+        batches = ordered_batches(train.images, labels_of(train), evaluation.BATCH)
+        try:
+            self.model.fit_latents(batches, components, self.config.seed)
+        except UserError as error:  # of too few images; the run is none the less whole
+            say_left_out("the mixture sampler", "directions", why=error)
+        return self.model
+
     def _latents(self):
         val = self.data.val
         arrays = [x for x in (val.images, labels_of(val)) if x is not None]
@@ -80,6 +94,8 @@ class LatentTask(FaceTask):
             ("latents, by their share", "nats"),
         )
         self._draw_way(figures, *self.examples())
+        if self.model.latent_fit:
+            self._draw_directions(figures / "directions.png", *self.examples())
         write_projector(folder / "logs", means, val.images, val.names)
         self.export(folder / "saved_model")
 
@@ -93,3 +109,15 @@ class LatentTask(FaceTask):
         rows = self.model.interpolate(*ends, steps=SHOWN)
         between = {f"{i + 1}": to_levels(row) for i, row in enumerate(rows)}
         pictures.image_table(figures / "interpolation.png", between)
+
+    def _draw_directions(self, path: Path, images, *labels) -> None:
+        """The first face, moved along each direction from -3 to 3 standard deviations."""
+        mean, _ = self.model.encode(*(x[:1] for x in (to_unit_range(images), *labels)))
+        steps = np.linspace(-3.0, 3.0, SHOWN - 1, dtype=np.float32)[:, None]
+        labels = [np.repeat(x[:1], len(steps)) for x in labels]
+        directions = self.model.directions(SHOWN).numpy()
+        rows = {
+            f"{i + 1}": to_levels(self.model.decode(mean + steps * direction, *labels))
+            for i, direction in enumerate(directions)
+        }
+        pictures.image_table(path, rows)

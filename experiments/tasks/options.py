@@ -4,6 +4,7 @@ Apart from the tasks, since a command line is read without TensorFlow.
 """
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 from typing import Literal
 
@@ -139,10 +140,18 @@ class VaeOptions(FaceOptions):
     """Steps over which that weight rises from 0 (report: none)."""
     free_bits: float = 0.0
     """Nats of each latent that training's KL term does not count (report: none)."""
+    mixture_components: int = may_change(1)
+    """Gaussians that are fitted to the latents (of each class) when training ends, to sample from;
+    more than 1 take scikit-learn (ours)."""
 
     def check(self) -> None:
         super().check()
-        check_range(1, latent_dim=self.latent_dim)
+        check_range(1, latent_dim=self.latent_dim, mixture_components=self.mixture_components)
+        if self.mixture_components > 1 and not importlib.util.find_spec("sklearn"):
+            raise UsageError(
+                f"--mixture-components {self.mixture_components}: takes scikit-learn, which is not "
+                "installed; pip install 'tf_gen[mixture]' brings it"
+            )
         check_range(0, kl_weight=self.kl_weight, kl_warmup_steps=self.kl_warmup_steps)
         check_range(0, free_bits=self.free_bits)
 

@@ -17,15 +17,16 @@ def draw_images(config) -> int:
     model = load_saved_model("model", config.model, "VAE", ["sample", "decode"])
     classes = class_names(model)
     labels = chosen_labels(config.label, classes)
+    sample, sampler = chosen_sampler(model, config)
     make_writable(config.output)
     for label in labels:
         folder = config.output if len(labels) == 1 else config.output / classes[label]
         for first in range(0, config.count, BATCH):
             count = min(BATCH, config.count - first)
-            for i, image in enumerate(draw(model, label, count, config.seed, first)):
+            for i, image in enumerate(draw(sample, label, count, config.seed, first)):
                 write_png(folder / f"{first + i}.png", image)
     drawn = f" of {', '.join(classes[label] for label in labels)}" if classes else ""
-    print(f"{config.output}: {config.count * len(labels)} images{drawn}")
+    print(f"{config.output}: {config.count * len(labels)} images{drawn}, {sampler}")
     return DONE
 
 
@@ -52,8 +53,21 @@ def chosen_labels(wanted: str | None, classes: list[str] | None) -> list[int | N
     raise UsageError(f"--label {wanted}: the model's labels are {known}")
 
 
-def draw(model, label: int | None, count: int, seed: int, part: int) -> np.ndarray:
+def chosen_sampler(model, config):
+    """(The function that draws, what is said of it). Raises: UsageError if the model lacks it."""
+    found = getattr(model, "sample_mixture", None)
+    if config.sampler == "normal" or (config.sampler == "auto" and found is None):
+        return model.sample, "from N(0, I)"
+    if found is None:
+        raise UsageError(
+            f"--sampler gaussian_mixture: {config.model} has no function sample_mixture, as the "
+            "models of earlier versions have not; leave it out"
+        )
+    return found, "from the Gaussians fitted to the training images' latents"
+
+
+def draw(sample, label: int | None, count: int, seed: int, part: int) -> np.ndarray:
     """uint8 [count, H, W, 3]; ``part`` tells one batch of a long series from the next."""
     given = tf.constant(count) if label is None else tf.fill([count], label)
-    images = model.sample(given, tf.constant([seed, part])).numpy()
+    images = sample(given, tf.constant([seed, part])).numpy()
     return to_levels(images)

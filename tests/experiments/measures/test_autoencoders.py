@@ -54,15 +54,35 @@ def test_the_figures_agree_with_the_models_own_evaluation(kind, capsys):
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
-def test_distances_are_of_as_many_new_images_as_there_are_real_ones():
-    seen = []
+def seen_by_distances(model, figures):
+    """(mode -> (number of real images, shape of the generated)), the figures)."""
+    seen = {}
 
     def distances(real, generated, mode):
-        seen.append((len(real), generated.shape))
-        return {"val_fid": 1.0}
+        seen[mode] = len(real), generated.shape
+        return {f"val_fid{mode}": 1.0}
 
-    found = vae_figures(VAE(**SMALL), DATA, OPTIONS, Asked(distances=(distances,)))
-    assert found["val_fid"] == 1.0 and seen == [(10, (10, 16, 16, 3))]
+    return seen, figures(model, DATA, OPTIONS, Asked(distances=(distances,)))
+
+
+def test_distances_are_of_as_many_new_images_as_there_are_real_ones():
+    seen, found = seen_by_distances(VAE(**SMALL), vae_figures)
+    assert found["val_fid"] == 1.0 and seen == {"": (10, (10, 16, 16, 3))}
+
+
+def test_a_fitted_vaes_distances_are_also_of_images_from_its_gaussians():
+    model = VAE(**SMALL)
+    model.fit_latents(DATA.train.images.astype(np.float32) / 255)
+    seen, found = seen_by_distances(model, vae_figures)
+    assert seen.keys() == {"", "_mixture"} and found["val_fid_mixture"] == 1.0
+
+
+def test_a_conditional_vaes_distances_are_of_each_label_too():
+    seen, found = seen_by_distances(CVAE(2, **SMALL), cvae_figures)
+    each = {
+        f"_{k}": (count, (count, 16, 16, 3)) for k, count in enumerate(np.bincount(DATA.val.labels))
+    }
+    assert seen == {"": (10, (10, 16, 16, 3)), **each}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ SMALL = {"image_size": 16, "latent_dim": 3, "filters": (4, 4, 8)}
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     export_vae(VAE(**SMALL), folder / "vae" / "saved_model")
+    fitted = VAE(**SMALL)
+    fitted.fit_latents(np.random.default_rng(0).uniform(0, 1, (9, 16, 16, 3)).astype(np.float32))
+    export_vae(fitted, folder / "fitted" / "saved_model")
     export_cvae(CVAE(2, **SMALL), folder / "cvae" / "saved_model", ["cats", "dogs"])
     return folder
 
@@ -36,6 +39,24 @@ def test_a_vaes_images_are_those_of_its_sample_function(models, tmp_path):
     assert names(tmp_path) == ["0.png", "1.png", "2.png"]
     for i in range(3):
         np.testing.assert_array_equal(pixels(tmp_path / f"{i}.png"), expected[i])
+
+
+@pytest.mark.parametrize(
+    "options, function, said",
+    [
+        ({}, "sample_mixture", "from the Gaussians"),
+        ({"sampler": "gaussian_mixture"}, "sample_mixture", "from the Gaussians"),
+        ({"sampler": "normal"}, "sample", "from N(0, I)"),
+    ],
+)
+def test_latents_come_from_the_fitted_gaussians_unless_the_prior_is_asked_for(
+    models, tmp_path, capsys, options, function, said
+):
+    run(Config(model=models / "fitted", output=tmp_path, count=1, **options))
+    loaded = tf.saved_model.load(str(models / "fitted" / "saved_model"))
+    expected = np.rint(getattr(loaded, function)(1, [0, 0]).numpy()[0] * 255)
+    np.testing.assert_array_equal(pixels(tmp_path / "0.png"), expected)
+    assert said in capsys.readouterr().out
 
 
 def test_an_image_does_not_depend_on_how_many_are_drawn(models, tmp_path):
@@ -61,6 +82,7 @@ BAD = {
     "no model": ("nowhere", {}, "neither a SavedModel nor a finished run"),
     "an unknown label": ("cvae", {"label": "2"}, "the model's labels are 0 (cats), 1 (dogs)"),
     "a label of a model without": ("vae", {"label": "0"}, "the model has no classes"),
+    "no Gaussians": ("cvae", {"sampler": "gaussian_mixture"}, "has no function sample_mixture"),
     "no image": ("vae", {"count": 0}, "--count 0: must be at least 1"),
 }
 
