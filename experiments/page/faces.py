@@ -20,6 +20,11 @@ BOUND = {  # of the first 200 images
     "val_bits_per_dim": "bits a dimension",
 }  # fmt: skip
 
+SAMPLERS = {  # ours is the second
+    "": "new faces from N(0, I)",
+    "_mixture": "new faces from Gaussians fitted to the training images' latents (ours)",
+}
+
 
 def vae_section(runs, picture) -> list[str]:
     """R1.1: figures 1 to 6."""
@@ -37,7 +42,7 @@ def vae_section(runs, picture) -> list[str]:
     for name, first in (("vae_anime", 1), ("vae_cartoon", 4)):
         run, style = runs[name], name.removeprefix("vae_")
         lines += [f"### {style.capitalize()} faces", "", *_made_by(run)]
-        lines += edge_detector_lines(run, {"": "new faces"})
+        lines += edge_detector_lines(run, SAMPLERS)
         lines += picture(
             run, "data_samples", f"Figure {first}: 5 samples of the data set ({style})"
         )
@@ -64,7 +69,14 @@ def cvae_section(runs, picture) -> list[str]:
                 "spread of real images"]  # fmt: skip
         lines += table(head, filled(rows))
         lines += _figures_table([run], {"val_mse": "MSE", "val_loss": "loss (nats)", **BOUND})
-    lines += edge_detector_lines(run, {"": "new faces, half under each label"})
+    lines += edge_detector_lines(
+        run,
+        {
+            mode + label: said + of
+            for label, of in (("", ""), ("_0", ", label 0 (anime)"), ("_1", ", label 1 (cartoon)"))
+            for mode, said in SAMPLERS.items()
+        },
+    )
     lines += picture(run, "generated", "Faces generated under label 0 and label 1")
     lines += picture(run, "one_latent_each_label", "The same latents under each label (ours)")
     return lines
@@ -89,11 +101,11 @@ def vq_vae_section(runs, picture) -> list[str]:
 def _made_by(run):
     if not run.finished:
         return [f"No run yet: {command(run.name)}.", ""]
-    return [f"Data: {about_data(run)}. Epochs: {run.done}; seed {run.options['seed']}.", ""]
+    return [f"Data: {about_data(run)}. Epochs: {run.done}; {run.seeds}.", ""]
 
 
 def _figures_table(runs, columns):
     runs = [run for run in runs if run.finished]
     known = [key for key in columns if any(key in run.metrics for run in runs)]
-    rows = [[run.name, *(run.figure(key) for key in known)] for run in runs]
+    rows = [[run.name, *(run.cell(key) for key in known)] for run in runs]
     return table(["run", *(columns[key] for key in known)], rows) if rows else []

@@ -129,8 +129,8 @@ def _direction(run, picture):
     if not run.finished:
         return [*lines, f"No run yet: {command(run.name)}.", ""]
     lines += [
-        f"Data: {about_data(run)}. Epochs: {run.done}; seed "
-        f"{run.options['seed']}, {run.options['adversarial_loss'].replace('_', '-')} loss. "
+        f"Data: {about_data(run)}. Epochs: {run.done}; "
+        f"{run.seeds}, {run.options['adversarial_loss'].replace('_', '-')} loss. "
         "Figures of the validation pairs in [0, 1]:",
         "",
     ]

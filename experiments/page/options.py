@@ -22,6 +22,9 @@ class ReproductionOptions:
     vq_vae_faces. Finished ones, and records of such, are taken as they are."""
     train: bool = True
     """Train and measure what is missing; else its cells name the command that would fill them."""
+    seeds: int = 1
+    """How often each is trained, with seeds 0, 1 ...: the page then shows means and standard
+    deviations. Runs of seed 1 lie in vae_anime_seed1, and so on."""
     maps_epochs: int | None = None
     """Epochs of both pix2pix runs. Default: the report's 10; 2 for synthetic."""
     max_steps: int | None = None
@@ -44,6 +47,7 @@ class ReproductionOptions:
         """Raise UsageError for a number out of range, or options that do not go together."""
         check_range(
             1,
+            seeds=self.seeds,
             maps_epochs=self.maps_epochs,
             max_steps=self.max_steps,
             filters=self.filters,

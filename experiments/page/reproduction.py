@@ -20,8 +20,9 @@ def reproduce(config) -> int:
     runs = read_runs(config.runs)
     if config.records is not None:
         for one in runs.values():
-            if one.finished:
-                write_record(one, config.records / one.name)
+            for each in (one, *one.others):
+                if each.finished:
+                    write_record(each, config.records / each.folder.name)
         runs = read_runs(config.records)
     write_page(runs, page, config.note)
     print(f"{page}.md and .html: {sum(r.finished for r in runs.values())} of {len(runs)} runs")

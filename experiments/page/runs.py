@@ -1,6 +1,7 @@
 """The runs that the page is made of: which there are, and how to train those that are missing."""
 
 import json
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -21,10 +22,14 @@ SYNTHETIC_MAPS_EPOCHS = 2
 
 
 class Run:
-    """A run folder, or its record: what of it can be read. Missing parts are empty."""
+    """A run folder, or its record: what of it can be read. Missing parts are empty.
 
-    def __init__(self, name: str, folder: Path):
+    Args: others: runs of the same name with other seeds.
+    """
+
+    def __init__(self, name: str, folder: Path, others=()):
         self.name, self.folder = name, folder
+        self.others = [run for run in others if run.finished]
         self.config, self.metrics, self.evaluation = (
             _read_json(folder / f"{part}.json") for part in ("config", "metrics", "evaluation_val")
         )
@@ -58,10 +63,30 @@ class Run:
         epochs = self.metrics["epochs"]
         return f"{epochs:.3g}" + (f" of {asked}" if epochs < asked else "")
 
+    @property
+    def seeds(self) -> str:
+        """Of this run and the others, in words."""
+        found = [str(run.options["seed"]) for run in (self, *self.others)]
+        return f"seeds {', '.join(found)}" if self.others else f"seed {found[0]}"
+
     def figure(self, key: str):
-        """A measured value, the evaluation's before the training's own; None if there is none."""
-        value = self.evaluation.get(key)
-        return self.metrics.get(key) if value is None else value
+        """A measured value, the mean over all seeds; None if there is none."""
+        values = self._values(key)
+        return statistics.fmean(values) if len(values) > 1 else next(iter(values), None)
+
+    def cell(self, key: str):
+        """The same for a table: with the standard deviation over the seeds, where there are
+        several."""
+        values = self._values(key)
+        if len(values) < 2:
+            return self.figure(key)
+        return f"{statistics.fmean(values):.4g} ± {statistics.stdev(values):.1g}"
+
+    def _values(self, key):
+        # the evaluation's before the training's own
+        found = [(run.evaluation.get(key), run.metrics.get(key)) for run in (self, *self.others)]
+        values = [own if value is None else value for value, own in found]
+        return [value for value in values if value is not None]
 
     def picture(self, stem: str) -> Path | None:
         """A PNG (or, in a record, JPEG) of its figures; None if it has none."""
@@ -73,25 +98,41 @@ def read_runs(folder: Path) -> dict[str, Run]:
     """All that the page wants, finished or not. Raises: UsageError if there is no such folder."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
-    return {name: Run(name, folder / name) for name in RUNS}
+    return {name: Run(name, folder / name, _others(name, folder)) for name in RUNS}
+
+
+def folder_name(name: str, seed: int) -> str:
+    """Of a run of this seed; ``Run.others`` are those of seeds but 0."""
+    return f"{name}_seed{seed}" if seed else name
+
+
+def _others(name, folder):
+    return [Run(name, path) for path in sorted(folder.glob(f"{name}_seed*"))]
 
 
 def complete(config) -> int:
     """Train and measure what is missing, one process each; returns the first exit code but 0."""
-    for name, (command, own) in RUNS.items():
-        folder = config.runs / name
-        if not Run(name, folder).finished:
-            print(f"=== {name}: training", flush=True)
-            options = [*own, *_training_options(config, command), "--run-dir", folder]
-            if command == "vq_vae_faces" and (config.runs / "vae_anime" / "saved_model").is_dir():
-                options += ["--vae-run", config.runs / "vae_anime"]
-            if code := _start(command, options):
+    for seed in range(config.seeds):
+        for name in RUNS:
+            if code := _complete_run(config, name, seed):
                 return code
-        wanted = "val_fid" if config.inception_weights else "experiment"
-        if wanted not in Run(name, folder).evaluation and (folder / "saved_model").is_dir():
-            print(f"=== {name}: measuring", flush=True)
-            if code := _start("evaluate", _evaluation_options(config, name, folder)):
-                return code
+    return DONE
+
+
+def _complete_run(config, name, seed):
+    (command, own), folder = RUNS[name], config.runs / folder_name(name, seed)
+    if not Run(name, folder).finished:
+        print(f"=== {folder.name}: training", flush=True)
+        options = [*own, *_training_options(config, command), "--seed", seed, "--run-dir", folder]
+        vae = config.runs / folder_name("vae_anime", seed)
+        if command == "vq_vae_faces" and (vae / "saved_model").is_dir():
+            options += ["--vae-run", vae]
+        if code := _start(command, options):
+            return code
+    wanted = "val_fid" if config.inception_weights else "experiment"
+    if wanted not in Run(name, folder).evaluation and (folder / "saved_model").is_dir():
+        print(f"=== {folder.name}: measuring", flush=True)
+        return _start("evaluate", _evaluation_options(config, name, folder))
     return DONE
 
 

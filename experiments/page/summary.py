@@ -43,7 +43,11 @@ def edge_detector_lines(run, compared: dict[str, str]) -> list[str]:
     Args: compared: mode, as in the figures' names -> which images are compared with the real ones.
     """
     rows = [
-        [said, *(run.figure(f"val_{x}{mode}_hed") for x in ("fid", "kid", "kid_standard_error"))]
+        [
+            said,
+            *(run.cell(f"val_{x}{mode}_hed") for x in ("fid", "kid")),
+            run.figure(f"val_kid_standard_error{mode}_hed"),
+        ]
         for mode, said in compared.items()
     ]
     if not (rows := filled(rows)):
@@ -119,13 +123,20 @@ def runs_section(runs) -> list[str]:
             size += f", {options['filters']} filters"
         rows.append(
             [
-                name, about_data(run), size, f"{run.done} ({metrics['steps']:,} steps)",
+                _named(run), about_data(run), size, f"{run.done} ({metrics['steps']:,} steps)",
                 options["precision"], _commits(run.config),
                 f"{minutes:.0f} min" if minutes >= 1 else "", run.config.get("machine") or "",
             ]
         )  # fmt: skip
     head = ["run", "data", "size", "epochs", "precision", "commit", "training", "machine"]
-    return ["## The runs", "", *table(head, rows)]
+    several = any(run.others for run in runs.values())
+    told = ["Of several seeds, this page shows means, ± their standard deviation; pictures, curves "
+            "and times are of the first.", ""] if several else []  # fmt: skip
+    return ["## The runs", "", *told, *table(head, rows)]
+
+
+def _named(run):
+    return f"{run.name} ({run.seeds})" if run.others else run.name
 
 
 def _commits(config):

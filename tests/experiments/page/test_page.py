@@ -203,6 +203,9 @@ def short_run(**figures):
         metrics={"epochs": 1.5, "val_examples": 1098},
         epochs=[{"epoch": k, "val_ssim_report_mode": 0.2} for k in (1, 2)],
         figure=figures.get,
+        cell=figures.get,
+        seeds="seed 0",
+        others=[],
     )
 
 
@@ -239,7 +242,7 @@ def test_an_edge_detectors_distances_stand_in_a_row_for_each_mode_that_has_them(
 
 
 BY_HED = {
-    "vae_anime": "new faces", "cvae_faces": "new faces, half under each label",
+    "vae_anime": "new faces from N(0, I)", "cvae_faces": "new faces from N(0, I)",
     "vq_vae_faces": "reconstructions",
     "map_to_aerial": "`translate`: fixed statistics, no dropout",
 }  # fmt: skip
@@ -255,6 +258,23 @@ def test_a_records_distances_by_the_edge_detector_are_on_the_page(page, tmp_path
     _, *tables = (tmp_path / "reproduction.md").read_text().split("| edge detector's features |")
     found = [re.match(r".*\n.*\n\| (.*) \| 0.25 \| 0.125 \| 0.0125 \|\n\n", one) for one in tables]
     assert sorted(one[1] for one in found) == sorted(BY_HED.values())
+
+
+def test_of_several_seeds_means_and_their_deviation_are_shown(tmp_path):
+    for name, seed, mse in (("vae_anime", 0, 0.01), ("vae_anime_seed1", 1, 0.03)):
+        shutil.copytree(ROOT / "docs" / "runs" / "vae_anime", tmp_path / "runs" / name)
+        for part, change in (("evaluation_val", {"val_mse": mse}), ("config", {"seed": seed})):
+            path = tmp_path / "runs" / name / f"{part}.json"
+            content = json.loads(path.read_text())
+            (content["identity"] if part == "config" else content).update(change)
+            path.write_text(json.dumps(content))
+    records = tmp_path / "records"
+    assert run(Config(runs=tmp_path / "runs", train=False, records=records)) == 0
+    page = (tmp_path / "runs" / "reproduction.md").read_text()
+    assert "| vae_anime (seeds 0, 1) | a folder" in page and "Epochs: 10; seeds 0, 1." in page
+    assert "| vae_anime | 0.02 ± 0.01 | 0.5133 ± 0 |" in page
+    assert (records / "vae_anime_seed1" / "metrics.json").exists()
+    assert read_runs(records)["vae_anime"].figure("val_mse") == pytest.approx(0.02)
 
 
 def test_no_row_is_blank(page):
