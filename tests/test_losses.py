@@ -77,6 +77,21 @@ def test_reconstruction_losses_equal_their_formulas():
     )
 
 
+def test_features_are_matched_layer_by_layer_and_several_discriminators_averaged():
+    layers = [np.random.default_rng(i).normal(size=(2, 4, i + 1)) for i in range(4)]
+    real = [tf.constant(layer, tf.float32) for layer in layers]
+    fake = [tf.Variable(layer + 0.5 * (i + 1), dtype=tf.float32) for i, layer in enumerate(layers)]
+    with tf.GradientTape() as tape:
+        tape.watch(real)
+        found = losses.feature_matching(real, fake)
+    np.testing.assert_allclose(found, 0.5 + 1.0 + 1.5 + 2.0, rtol=1e-5)
+    of_real, of_fake = tape.gradient(found, [real, fake])
+    assert of_real == [None] * 4
+    np.testing.assert_allclose(of_fake[3], np.full((2, 4, 4), 1 / 32), rtol=1e-5)
+    several = losses.feature_matching([real[:2], real[2:]], [fake[:2], fake[2:]])
+    np.testing.assert_allclose(several, (0.5 + 1.0 + 1.5 + 2.0) / 2, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -2,7 +2,15 @@
 
 from tf_gen import data, export, layers, losses, metrics
 from tf_gen.loading import load
-from tf_gen.models import CVAE, VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
+from tf_gen.models import (
+    CVAE,
+    VAE,
+    VQVAE,
+    MultiScaleDiscriminator,
+    PatchDiscriminator,
+    Pix2Pix,
+    UNetGenerator,
+)
 
 __version__ = "0.2.0"
 
@@ -10,6 +18,7 @@ __all__ = [
     "CVAE",
     "VAE",
     "VQVAE",
+    "MultiScaleDiscriminator",
     "PatchDiscriminator",
     "Pix2Pix",
     "UNetGenerator",

@@ -64,6 +64,20 @@ def reconstruction(kind: str, targets, outputs):
     return tf.reduce_mean(tf.abs(difference) if kind == "l1" else tf.square(difference))
 
 
+def feature_matching(real, fake):
+    """``sum_i E|D_i(y) - D_i(G)|`` over a discriminator's layers i, of several discriminators their
+    mean (Wang et al. 2018, eq. 4); towards the real images' features no gradient goes.
+
+    Args: features of real images and of fakes: a list of [B, ...], or a list of such lists.
+    """
+    several = not tf.is_tensor(real[0])
+    terms = [
+        tf.reduce_mean(tf.abs(tf.stop_gradient(_float32(y)) - _float32(x)))
+        for y, x in zip(tf.nest.flatten(real), tf.nest.flatten(fake), strict=True)
+    ]
+    return tf.add_n(terms) / (len(real) if several else 1)
+
+
 def binary_cross_entropy(images, logits):
     """``-log P(X|z)`` of independent Bernoulli pixels, in nats (the report, R1.1).
 

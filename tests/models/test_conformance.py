@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_gen import CVAE, VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
+from tf_gen import (
+    CVAE,
+    VAE,
+    VQVAE,
+    MultiScaleDiscriminator,
+    PatchDiscriminator,
+    Pix2Pix,
+    UNetGenerator,
+)
 from tf_gen.training.loop import train
 
 RNG = np.random.default_rng(0)
@@ -153,7 +161,8 @@ CONVOLUTIONS = {"channels": 1, "filters": (2, 4), "normalization": "none", "pool
 ELBO = {"image_size": (8, 16), "latent_dim": 2, "kl_weight": 0.5, "kl_warmup_steps": 7,
         "free_bits": 0.1, "seed": 3}  # fmt: skip
 CODEBOOK = {"codes": 5, "code_dim": 3, "codebook": "ema", "start": "kmeans", "restart_below": 0.5}
-GAN = {"adversarial_loss": "hinge", "reconstruction": "l2", "reconstruction_weight": 3.0}
+GAN = {"adversarial_loss": "hinge", "reconstruction": "l2", "reconstruction_weight": 3.0,
+       "feature_matching_weight": 2.0}  # fmt: skip
 ARGUMENTS = {
     VAE: {**CONVOLUTIONS, **ELBO},
     CVAE: {**CONVOLUTIONS, **ELBO, "num_classes": 3},
@@ -161,6 +170,10 @@ ARGUMENTS = {
     Pix2Pix: {**GAN, "update": "simultaneous", "redraw_fakes": True, "seed": 3},
     UNetGenerator: {
         "filters": 2, "depth": 2, "output_channels": 1, "normalization": "none", "dropout": 0.2,
+    },
+    MultiScaleDiscriminator: {
+        "scales": 3, "filters": 2, "receptive_field": 16, "conditional": False,
+        "normalization": "none",
     },
     PatchDiscriminator: {
         "filters": 2, "receptive_field": 16, "conditional": False, "normalization": "none",

@@ -1,10 +1,19 @@
 """Models: Keras subclassed models, each with its own ``train_step``."""
 
 from .cvae import CVAE
+from .multi_scale_discriminator import MultiScaleDiscriminator
 from .patch_discriminator import PatchDiscriminator
 from .pix2pix import Pix2Pix
 from .unet_generator import UNetGenerator
 from .vae import VAE
 from .vq_vae import VQVAE
 
-__all__ = ["CVAE", "VAE", "VQVAE", "PatchDiscriminator", "Pix2Pix", "UNetGenerator"]
+__all__ = [
+    "CVAE",
+    "VAE",
+    "VQVAE",
+    "MultiScaleDiscriminator",
+    "PatchDiscriminator",
+    "Pix2Pix",
+    "UNetGenerator",
+]

@@ -29,6 +29,9 @@ class PatchDiscriminator(keras.Model):
     Call:
         [inputs, images]: both [B, H, W, C] in [-1, 1]; or images alone when unconditional.
         training, statistics: see ``tf_gen.layers.BatchNorm``.
+        features: whether to return (logits, features), too: what each layer gives after its
+            activation but for the last, a list of [B, h, w, filters], to be matched
+            (``tf_gen.losses.feature_matching``).
         Returns: float32 logits [B, h, w, 1]; 30 x 30 for 256 x 256 at 70 pixels.
         Raises: UserError for images too small for the receptive field.
     """
@@ -112,14 +115,18 @@ class PatchDiscriminator(keras.Model):
                 "choose a smaller receptive field or larger images"
             )
 
-    def call(self, images, training=False, statistics=None):
+    def call(self, images, training=False, statistics=None, features=False):
         x = self.join(images) if self.conditional else images  # [B, H, W, 6] or [B, H, W, 3]
+        seen = []
         for layer in self.stack:
             if isinstance(layer, (DownBlock, BatchNorm, InstanceNorm)):
                 x = layer(x, training=training, statistics=statistics)
             else:
                 x = layer(x)
-        return keras.ops.cast(self.logits(x), "float32")
+            if isinstance(layer, (DownBlock, keras.layers.LeakyReLU)):
+                seen.append(x)
+        logits = keras.ops.cast(self.logits(x), "float32")
+        return (logits, seen) if features else logits
 
     def functional(self, height=256, width=256, input_channels=3, channels=3):
         """The same layers as a Keras functional model: for ``summary()`` and diagrams."""

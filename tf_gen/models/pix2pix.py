@@ -69,6 +69,9 @@ class Pix2Pix(OwnLosses, keras.Model):
             as several scales give; None makes the report's.
         adversarial_loss: one of ``tf_gen.losses.ADVERSARIAL``.
         reconstruction: ``"l1"`` or ``"l2"``; reconstruction_weight: its weight (lambda).
+        feature_matching_weight: of the distance between what the discriminator's layers make of
+            targets and of fakes (Wang et al. 2018, who have 10; pix2pix has none). Above 0 the
+            discriminator must take ``features=True``.
         update: ``"alternating"`` (the report's order: the discriminator first, then the
             generator against the updated one) or ``"simultaneous"`` (both gradients against
             the networks as they were before the step).
@@ -81,8 +84,8 @@ class Pix2Pix(OwnLosses, keras.Model):
     as are those of ``evaluate``: ``l1``, ``psnr``, ``ssim``.
 
     A subclass changes what is minimised in ``generator_terms`` and ``discriminator_terms``, and
-    names the logs that it adds in ``log_names``. What a discriminator returns besides logits
-    (features to match, for instance) is for these two to take apart.
+    names the logs that it adds in ``log_names``. What a discriminator of its own returns besides
+    logits is for these two to take apart.
 
     Keras' own callbacks see the generator's optimiser as ``model.optimizer``: those that watch
     or save (CSVLogger, EarlyStopping, ModelCheckpoint, TerminateOnNaN) work as ever; those that
@@ -97,6 +100,7 @@ class Pix2Pix(OwnLosses, keras.Model):
         adversarial_loss="non_saturating",
         reconstruction="l1",
         reconstruction_weight=100.0,
+        feature_matching_weight=0.0,
         update="alternating",
         redraw_fakes=False,
         seed=0,
@@ -106,12 +110,17 @@ class Pix2Pix(OwnLosses, keras.Model):
         check_choice("adversarial_loss", adversarial_loss, losses.ADVERSARIAL)
         check_choice("reconstruction", reconstruction, losses.RECONSTRUCTION)
         check_choice("update", update, UPDATES)
-        check_at_least(0, reconstruction_weight=reconstruction_weight)
+        check_at_least(
+            0,
+            reconstruction_weight=reconstruction_weight,
+            feature_matching_weight=feature_matching_weight,
+        )
         self.generator = generator or UNetGenerator(name="generator")
         self.discriminator = discriminator or PatchDiscriminator(name="discriminator")
         self.adversarial_loss = adversarial_loss
         self.reconstruction = reconstruction
         self.reconstruction_weight = reconstruction_weight
+        self.feature_matching_weight = feature_matching_weight
         self.update = update
         self.redraw_fakes = redraw_fakes
         self.seed = seed
@@ -212,13 +221,13 @@ class Pix2Pix(OwnLosses, keras.Model):
         variables, update = self.generator.trainable_variables, FiniteStep(self)
         with _tape(variables) as tape:
             fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=0))
-            update_discriminator, judged = self._judge_both(inputs, targets, fakes)
+            update_discriminator, *judged = self._judge_both(inputs, targets, fakes)
             if self.update == "alternating":
                 discriminator_logs = update_discriminator(update, at_once=True)
                 if self.redraw_fakes:
                     fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=1))
-                judged = self.judge(inputs, fakes)
-            logs = self.generator_terms(inputs, targets, fakes, judged)
+                judged = self._judged_again(inputs, targets, fakes)
+            logs = self._generator_logs(inputs, targets, fakes, *judged)
             logs["generator_loss"] = with_added(logs["generator_loss"], self.generator)
             scaled = scale_for_gradient(self.optimizer, logs["generator_loss"])
         gradients = tape.gradient(scaled, variables)
@@ -232,13 +241,13 @@ class Pix2Pix(OwnLosses, keras.Model):
 
     def _judge_both(self, inputs, targets, fakes):
         """(A function that updates the discriminator and returns its logs, what that made of the
-        fakes before)."""
+        targets and of the fakes before)."""
         if self.update == "alternating":
             fakes = tf.stop_gradient(fakes)  # the generator's loss takes the updated one's logits
         optimizer, variables = self.discriminator_optimizer, self.discriminator.trainable_variables
         with _tape(variables) as tape:
             judged_real, judged_fake = self.judge(inputs, targets), self.judge(inputs, fakes)
-            logs = self.discriminator_terms(judged_real, judged_fake)
+            logs = self.discriminator_terms(*map(self._logits, (judged_real, judged_fake)))
             logs["discriminator_loss"] = with_added(logs["discriminator_loss"], self.discriminator)
             scaled = scale_for_gradient(optimizer, logs["discriminator_loss"])
 
@@ -247,7 +256,22 @@ class Pix2Pix(OwnLosses, keras.Model):
             loss = update("discriminator", optimizer, loss, gradients, variables, at_once)
             return {**logs, "discriminator_loss": loss}
 
-        return update_discriminator, judged_fake
+        return update_discriminator, judged_real, judged_fake
+
+    def _judged_again(self, inputs, targets, fakes):
+        """What the updated discriminator makes of the targets, where that is asked for, and of the
+        fakes."""
+        real = self.judge(inputs, targets) if self.feature_matching_weight else None
+        return real, self.judge(inputs, fakes)
+
+    def _generator_logs(self, inputs, targets, fakes, judged_real, judged_fake):
+        if not self.feature_matching_weight:
+            return self.generator_terms(inputs, targets, fakes, judged_fake)
+        (_, real), (logits, fake) = judged_real, judged_fake
+        logs = self.generator_terms(inputs, targets, fakes, logits)
+        matching = losses.feature_matching(real, fake)
+        logs["generator_loss"] += self.feature_matching_weight * matching
+        return {**logs, "feature_matching_loss": matching}
 
     @property
     def _conditional(self):
@@ -255,14 +279,20 @@ class Pix2Pix(OwnLosses, keras.Model):
 
     def judge(self, inputs, images):
         """What the discriminator, in training, makes of images [B, H, W, C], with their inputs
-        where it is conditional."""
+        where it is conditional: logits, or (logits, features) where these are matched."""
         shown = [inputs, images] if self._conditional else images
+        if self.feature_matching_weight:
+            return self.discriminator(shown, training=True, features=True)
         return self.discriminator(shown, training=True)
+
+    def _logits(self, judged):
+        return judged[0] if self.feature_matching_weight else judged
 
     def generator_terms(self, inputs, targets, fakes, judged):
         """The generator's logs, scalars: ``generator_loss`` is what it minimises, then its parts.
 
-        Args: inputs, targets, fakes: [B, H, W, C] in [-1, 1]; judged: ``judge(inputs, fakes)``.
+        Args: inputs, targets, fakes: [B, H, W, C] in [-1, 1]; judged: the discriminator's logits of
+        the fakes. (Features, where they are matched, are added to what this returns.)
         """
         adversarial = losses.generator_term(self.adversarial_loss, judged)
         reconstruction = losses.reconstruction(self.reconstruction, targets, fakes)
@@ -276,7 +306,7 @@ class Pix2Pix(OwnLosses, keras.Model):
         """The discriminator's logs, scalars: ``discriminator_loss`` is what it minimises, then its
         parts and the mean probabilities ``d_real`` and ``d_fake``.
 
-        Args: ``judge`` of the targets and of the fakes.
+        Args: the discriminator's logits of the targets and of the fakes.
         """
         real, fake = losses.discriminator_terms(self.adversarial_loss, judged_real, judged_fake)
         return {
@@ -290,9 +320,10 @@ class Pix2Pix(OwnLosses, keras.Model):
     @property
     def log_names(self):
         """The names of a training step's logs, those of both networks' terms."""
+        matching = ("feature_matching_loss",) if self.feature_matching_weight else ()
         return (
             "generator_loss", "generator_adversarial_loss", f"{self.reconstruction}_loss",
-            "discriminator_loss", "discriminator_real_loss", "discriminator_fake_loss",
+            *matching, "discriminator_loss", "discriminator_real_loss", "discriminator_fake_loss",
             "d_real", "d_fake",
         )  # fmt: skip
 
@@ -343,6 +374,7 @@ class Pix2Pix(OwnLosses, keras.Model):
             "adversarial_loss": self.adversarial_loss,
             "reconstruction": self.reconstruction,
             "reconstruction_weight": self.reconstruction_weight,
+            "feature_matching_weight": self.feature_matching_weight,
             "update": self.update,
             "redraw_fakes": self.redraw_fakes,
             "seed": self.seed,
