@@ -61,6 +61,16 @@ def test_an_autoencoder_is_loaded_as_it_was_and_trains_on(kind, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
+def test_gaussians_fitted_to_the_latents_are_loaded_as_they_were(tmp_path):
+    model = tf_gen.VAE(8, latent_dim=4, **SMALL)
+    model.fit_latents(images(9, 8, 8, 3))
+    save_model(model, tmp_path / "model.keras")
+    found = tf_gen.load(tmp_path)
+    for before, after in zip(model.latent_fit, found.latent_fit, strict=True):
+        np.testing.assert_array_equal(before, after)
+    np.testing.assert_array_equal(model.sample_mixture(2, 0), found.sample_mixture(2, 0))
+
+
 def test_a_generator_alone_is_loaded_as_it_was(make_pix2pix, pairs, tmp_path):
     model = make_pix2pix(dtype="mixed_bfloat16")
     model.train_step((pairs[0][:2], pairs[1][:2]))

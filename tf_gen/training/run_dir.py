@@ -135,13 +135,17 @@ def _as_read(fields: dict) -> dict:
 def save_model(model, path) -> None:
     """Write a built Keras model as a ``.keras`` file, whole or not at all, for ``tf_gen.load``.
 
-    The file holds the weights alone: what ``compile`` gave (optimisers, metrics) stays behind,
-    and the model itself is left as it is. Its class must be registered with Keras.
+    The file holds the weights and what a VAE's ``fit_latents`` found, alone: what ``compile`` gave
+    (optimisers, metrics) stays behind, and the model itself is left as it is. Its class must be
+    registered with Keras.
     """
     config = keras.saving.serialize_keras_object(model)
     config.pop("compile_config", None)
     plain = keras.saving.deserialize_keras_object(config)
     plain.set_weights(model.get_weights())
+    own = {}  # what a model keeps beside its layers' weights, such as ``latent_fit``
+    model.save_own_variables(own)
+    plain.load_own_variables(own)
     path = Path(path)
     temporary = path.with_name(f".{path.name}")  # Keras asks for the ending
     plain.save(temporary)
