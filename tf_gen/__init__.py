@@ -9,6 +9,7 @@ from tf_gen.models import (
     MultiScaleDiscriminator,
     PatchDiscriminator,
     Pix2Pix,
+    ResNetGenerator,
     UNetGenerator,
 )
 
@@ -21,6 +22,7 @@ __all__ = [
     "MultiScaleDiscriminator",
     "PatchDiscriminator",
     "Pix2Pix",
+    "ResNetGenerator",
     "UNetGenerator",
     "data",
     "export",

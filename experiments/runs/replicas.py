@@ -83,13 +83,18 @@ class Replicated:
             return
         with strategy.scope():
             self.model, _, self.parts = task.build(epoch_steps)
-        self._own, self.network, _ = task.build(epoch_steps)  # the task's own from here on
+        # the task's own from here on
+        self._own, self.network, self._own_parts = task.build(epoch_steps)
 
     def sync(self) -> None:
-        """Bring the task's model as far as training has come."""
+        """Bring the task's model and optimisers, which may hold averages, as far as training has
+        come."""
         if self._own:
-            for own, trained in zip(self._own.variables, self.model.variables, strict=True):
-                own.assign(trained.value.numpy())
+            for name, part in self.parts.items():
+                for own, trained in zip(
+                    self._own_parts[name].variables, part.variables, strict=True
+                ):
+                    own.assign(trained.value.numpy())
 
     def start(self) -> None:
         """Let training begin with what the task's model was started with."""

@@ -30,6 +30,8 @@ class Pix2PixOptions(TrainingOptions):
     """Pairs in a step (report)."""
     learning_rate: float = 2e-4
     """Of both Adam optimisers (report)."""
+    discriminator_learning_rate: float | None = None
+    """Of the discriminator's, if it is another (report: the same)."""
     beta_1: float = 0.5
     """Of both Adam optimisers (report)."""
     adversarial_loss: Literal["minimax", "non_saturating", "least_squares", "hinge"] = (
@@ -40,25 +42,54 @@ class Pix2PixOptions(TrainingOptions):
     """Distance to the target (report)."""
     reconstruction_weight: float = 100.0
     """Weight of the reconstruction, lambda (report)."""
+    feature_matching_weight: float = 0.0
+    """Weight of the distance between what the discriminator's layers make of targets and of
+    outputs; 10 in pix2pixHD (report: none)."""
+    discriminator_scales: int = 1
+    """Discriminators, each of which sees the images at half the size of the one before (report: one
+    alone)."""
+    average_momentum: float = 0.0
+    """Of averages of the generator's weights over the steps, such as 0.999, which are then
+    validated, measured and exported in their place (report: none)."""
     update: Literal["alternating", "simultaneous"] = "alternating"
     """alternating: the discriminator first (report); simultaneous: both from one pass."""
+    generator: Literal["unet", "resnet"] = "unet"
+    """unet (report), or resnet: 9 residual blocks at a quarter of the size, as in CycleGAN."""
     normalization: Literal["batch", "sync_batch", "instance", "none"] = "batch"
     """In both networks (report); sync_batch: over all replicas of a --strategy."""
     filters: int = 64
     """Width of the networks' first layers (report); 8 makes a model for trying things."""
     image_size: int = 256
-    """Height and width (report): 32, 64, 128, or a multiple of 256."""
+    """Height and width (report): 32, 64, 128, or a multiple of 256; of a resnet of 4."""
     init_from: Path | None = None
     """A run whose networks this one starts from (fine-tuning)."""
 
     def check(self) -> None:
         super().check()
         check_range(1, filters=self.filters)
+        check_range(1, discriminator_scales=self.discriminator_scales)
         check_range(
-            0, decay_epochs=self.decay_epochs, reconstruction_weight=self.reconstruction_weight
+            0,
+            decay_epochs=self.decay_epochs,
+            reconstruction_weight=self.reconstruction_weight,
+            feature_matching_weight=self.feature_matching_weight,
+            discriminator_learning_rate=self.discriminator_learning_rate,
         )
-        check_range(0.0, 0.999999, beta_1=self.beta_1)
-        unet_depth(self.image_size)
+        check_range(0.0, 0.999999, beta_1=self.beta_1, average_momentum=self.average_momentum)
+        if self.generator == "unet":
+            unet_depth(self.image_size)
+        elif self.image_size < 1 or self.image_size % 4:
+            raise UsageError(
+                f"--image-size {self.image_size}: the generator halves it twice, so it must be a "
+                "multiple of 4"
+            )
+        smallest = 24 * 2 ** (self.discriminator_scales - 1)  # of a receptive field of 70 pixels
+        if self.image_size < smallest:
+            raise UsageError(
+                f"--discriminator-scales {self.discriminator_scales}: the last would see images of "
+                f"{self.image_size >> self.discriminator_scales - 1} pixels, and needs 24: fewer "
+                f"scales, or --image-size {smallest} or more"
+            )
 
     @property
     def total_epochs(self) -> int:

@@ -13,7 +13,13 @@ from experiments.launch.precision import dtype_policy
 from experiments.measures.pix2pix import pix2pix_epoch_figures, pix2pix_figures
 from experiments.tasks.options import Pix2PixOptions, unet_depth
 from experiments.tasks.task import About, Built, image_summary
-from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
+from tf_gen import (
+    MultiScaleDiscriminator,
+    PatchDiscriminator,
+    Pix2Pix,
+    ResNetGenerator,
+    UNetGenerator,
+)
 from tf_gen.data import training_batches
 from tf_gen.data.batches import WHOLE
 from tf_gen.data.images import to_levels, to_tanh_range
@@ -51,7 +57,9 @@ class Pix2PixTask:
 
     def __init__(self, config):
         self.config, self.data = config, load_maps(config)
-        to_the_end = config.image_size == 2 ** unet_depth(config.image_size)  # 1 x 1
+        to_the_end = (  # 1 x 1
+            config.generator == "unet" and config.image_size == 2 ** unet_depth(config.image_size)
+        )
         if len(self.data.train) == 1 and to_the_end and config.normalization.endswith("batch"):
             raise UsageError(
                 f"{config.data}: holds one training pair, and batch normalisation would see one "
@@ -72,35 +80,83 @@ class Pix2PixTask:
             "dtype": dtype_policy(config.precision),
         }  # fmt: skip
         self.model = model = Pix2Pix(
-            UNetGenerator(depth=unet_depth(config.image_size), name="generator", **shared),
-            PatchDiscriminator(name="discriminator", **shared),
+            self._generator(shared),
+            self._discriminator(shared),
             adversarial_loss=config.adversarial_loss,
             reconstruction=config.reconstruction,
             reconstruction_weight=config.reconstruction_weight,
+            feature_matching_weight=config.feature_matching_weight,
             update=config.update,
             seed=config.seed,
         )
-        rate = self._learning_rate()
-        model.compile(
-            FusedAdam(rate, beta_1=config.beta_1, name="generator_adam"),
-            FusedAdam(rate, beta_1=config.beta_1, name="discriminator_adam"),
-        )
+        model.compile(*self._optimizers())
         model.build((None, config.image_size, config.image_size, 3))
         model.build_optimizers()
-        self.translator = translations(model.generator, config.image_size)
+        self.shown = self._averaged() if config.average_momentum else model.generator
+        self.translator = translations(self.shown, config.image_size)
         parts = {
             "generator": model.generator,
             "discriminator": model.discriminator,
             "generator_optimizer": model.optimizer,
             "discriminator_optimizer": model.discriminator_optimizer,
         }
-        return Built(model, model.generator, parts)
+        return Built(model, self.shown, parts)
 
-    def _learning_rate(self):
+    def _generator(self, shared):
+        if self.config.generator == "resnet":
+            return ResNetGenerator(name="generator", **shared)
+        return UNetGenerator(depth=unet_depth(self.config.image_size), name="generator", **shared)
+
+    def _discriminator(self, shared):
+        """The report's; of several scales, a sum of such."""
+        if self.config.discriminator_scales == 1:
+            return PatchDiscriminator(name="discriminator", **shared)
+        scales = self.config.discriminator_scales
+        return MultiScaleDiscriminator(scales, name="discriminator", **shared)
+
+    def _optimizers(self):
+        """The generator's and the discriminator's."""
+        config, momentum = self.config, self.config.average_momentum
+        own = config.discriminator_learning_rate
+        average = {"use_ema": True, "ema_momentum": momentum} if momentum else {}
+        return (
+            FusedAdam(
+                self._rate(config.learning_rate), config.beta_1, name="generator_adam", **average
+            ),
+            FusedAdam(
+                self._rate(config.learning_rate if own is None else own), config.beta_1,
+                name="discriminator_adam",
+            ),
+        )  # fmt: skip
+
+    def _rate(self, first):
         config, epoch = self.config, self.epoch_steps
         if not config.decay_epochs:
-            return config.learning_rate
-        return LinearDecay(config.learning_rate, config.epochs * epoch, config.decay_epochs * epoch)
+            return first
+        return LinearDecay(first, config.epochs * epoch, config.decay_epochs * epoch)
+
+    def _averaged(self):
+        """A generator for the averages of the trained one's weights."""
+        generator = self.model.generator
+        copy = generator.from_config(generator.get_config())
+        copy.build((None, self.config.image_size, self.config.image_size, 3))
+        return copy
+
+    def _show(self):
+        """Bring the generator that is validated and exported as far as training has come."""
+        if self.shown is self.model.generator:
+            return
+        trained, shown = self.model.generator, self.shown
+        optimizer = self.model.optimizer  # in float16 with loss scaling around it
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        averages = optimizer._model_variables_moving_average
+        for variable, value in zip(shown.trainable_variables, averages, strict=True):
+            variable.assign(value)
+        # moving statistics are averages already
+        for variable, value in zip(
+            shown.non_trainable_variables, trained.non_trainable_variables, strict=True
+        ):
+            variable.assign(value)
 
     def start(self) -> None:
         """Read another run's networks, its optimisers left alone (fine-tuning)."""
@@ -121,6 +177,7 @@ class Pix2PixTask:
 
     def validate(self, check) -> dict[str, float]:
         """The errors in the report's mode."""
+        self._show()
         return pix2pix_epoch_figures(self.translator, self.data, self.config, check)
 
     def watch(self, scalars, figures: Path):
@@ -148,11 +205,12 @@ class Pix2PixTask:
 
     def prepare_to_measure(self):
         """The functions of the SavedModel, normalisation's statistics recomputed."""
+        self._show()
         inputs, _ = self.data.middle(self.config.image_size)
         inputs = inputs[:STATISTICS_IMAGES]
         # parts of about equal size: the rest of a division could be one image alone
         parts = np.array_split(inputs, -(-len(inputs) // STATISTICS_BATCH))
-        recompute_statistics(self.model.generator, map(to_tanh_range, parts))
+        recompute_statistics(self.shown, map(to_tanh_range, parts))
         return self.translator
 
     def measure(self, model, asked) -> dict[str, float]:
@@ -174,9 +232,9 @@ class Pix2PixTask:
         }  # fmt: skip
         rows = read_csv(folder / "logs" / "steps.csv")
         pictures.curves(where / "loss_curves.png", rows, groups, self.epoch_steps)
-        for network in (self.model.generator, self.model.discriminator):
+        for network in (self.shown, self.model.discriminator):
             _write_summary(where / f"{network.name}_summary.txt", network.functional(size, size))
-        export_pix2pix(self.model.generator, folder / "saved_model", size)
+        export_pix2pix(self.shown, folder / "saved_model", size)
 
 
 def _write_summary(path: Path, model) -> None:

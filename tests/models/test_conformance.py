@@ -19,6 +19,7 @@ from tf_gen import (
     MultiScaleDiscriminator,
     PatchDiscriminator,
     Pix2Pix,
+    ResNetGenerator,
     UNetGenerator,
 )
 from tf_gen.training.loop import train
@@ -58,6 +59,12 @@ def generator(channels=3, normalization="batch", **options):
     return model
 
 
+def resnet(channels=3, normalization="instance", **options):
+    model = ResNetGenerator(4, 1, 1, channels, normalization, name="generator", **options)
+    model.build((None, 16, 16, channels))
+    return model
+
+
 def discriminator(channels=3, normalization="batch", **options):
     model = PatchDiscriminator(4, 16, normalization=normalization, name="discriminator", **options)
     model.build([(None, 16, 16, channels)] * 2)
@@ -89,6 +96,7 @@ CASES = {
     "vq_vae_ema": Case(vq_vae_ema, batch=lambda images: images),
     "pix2pix": Case(pix2pix, batch=lambda images: (images, 1 - images)),
     "generator": Case(generator),
+    "resnet": Case(resnet),
     "discriminator": Case(discriminator, lambda images: [images, 1 - images]),
 }
 AUTOENCODERS = ("vae", "cvae", "vq_vae", "vq_vae_ema")
@@ -170,6 +178,10 @@ ARGUMENTS = {
     Pix2Pix: {**GAN, "update": "simultaneous", "redraw_fakes": True, "seed": 3},
     UNetGenerator: {
         "filters": 2, "depth": 2, "output_channels": 1, "normalization": "none", "dropout": 0.2,
+    },
+    ResNetGenerator: {
+        "filters": 2, "halvings": 1, "blocks": 1, "output_channels": 1, "normalization": "none",
+        "upsampling": "resize", "dropout": 0.2,
     },
     MultiScaleDiscriminator: {
         "scales": 3, "filters": 2, "receptive_field": 16, "conditional": False,

@@ -4,6 +4,7 @@ from .cvae import CVAE
 from .multi_scale_discriminator import MultiScaleDiscriminator
 from .patch_discriminator import PatchDiscriminator
 from .pix2pix import Pix2Pix
+from .resnet_generator import ResNetGenerator
 from .unet_generator import UNetGenerator
 from .vae import VAE
 from .vq_vae import VQVAE
@@ -15,5 +16,6 @@ __all__ = [
     "MultiScaleDiscriminator",
     "PatchDiscriminator",
     "Pix2Pix",
+    "ResNetGenerator",
     "UNetGenerator",
 ]

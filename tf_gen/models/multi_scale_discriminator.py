@@ -66,6 +66,15 @@ class MultiScaleDiscriminator(keras.Model):
             found.append(discriminator(images, **options))
         return tuple(map(list, zip(*found, strict=True))) if features else found
 
+    def functional(self, height=256, width=256, input_channels=3, channels=3):
+        """The same layers as a Keras functional model: for ``summary()`` and diagrams."""
+        images = keras.Input((height, width, channels), name="target_image")
+        if self.conditional:
+            images = [keras.Input((height, width, input_channels), name="input_image"), images]
+        if not self.built:  # else its layers would be, and it not
+            self.build([tuple(x.shape) for x in images] if self.conditional else images.shape)
+        return keras.Model(images, self.call(images), name=self.name)
+
     def get_config(self):
         return {
             **super().get_config(),

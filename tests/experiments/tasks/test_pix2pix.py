@@ -163,6 +163,13 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
             "decay_epochs": 1,
             "batch_size": 4,
         },
+        {
+            "image_size": 60,
+            "generator": "resnet",
+            "discriminator_scales": 2,
+            "feature_matching_weight": 10.0,
+            "average_momentum": 0.9,
+        },
         pytest.param({"adversarial_loss": "minimax"}, marks=pytest.mark.slow),
     ],
 )
@@ -170,7 +177,7 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
 def test_every_choice_trains(maps, training_alone, tmp_path, options, measured):
     given = {**SMALL, "data": str(maps), "run_dir": tmp_path, "max_steps": 2}
     with contextlib.nullcontext() if measured else training_alone():
-        assert run(Config(**given, **options)) == 0
+        assert run(Config(**{**given, **options})) == 0
     losses = [row["generator_loss"] for row in read_csv(tmp_path / "logs" / "steps.csv")]
     assert len(losses) == 2 and np.isfinite(losses).all() and losses[0] != losses[1]
     metrics = tmp_path / "metrics.json"
@@ -227,6 +234,25 @@ def test_the_learning_rate_falls_over_the_epochs_that_the_run_has(maps, tmp_path
     assert (found["constant_steps"], found["decay_steps"]) == (5, 10)
 
 
+def test_averages_of_the_weights_are_shown_and_the_weights_trained_on(maps):
+    config = Config(**SMALL, data=str(maps), average_momentum=0.75, discriminator_learning_rate=0.5)
+    task = Pix2PixTask(config)
+    model, shown, _ = task.build(3)
+    assert float(model.discriminator_optimizer.learning_rate) == 0.5
+    trained, averages = model.generator.trainable_variables, None
+    for batch in task.batches(0, 3):
+        model.train_step(batch)
+        now = [variable.numpy() for variable in trained]
+        averages = averages or now
+        averages = [0.75 * a + 0.25 * b for a, b in zip(averages, now, strict=True)]
+    moved = [v.numpy() for v in model.generator.non_trainable_variables]
+    task.prepare_to_measure()
+    for found, expected in zip(shown.trainable_variables, averages, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    for variable, before in zip(model.generator.non_trainable_variables, moved, strict=True):
+        np.testing.assert_array_equal(variable, before)  # recomputed for the averages alone
+
+
 BAD = {
     "a folder that is not there": ({"data": "/nowhere"}, "/nowhere: no such folder"),
     "a size that the U-Net can't take": ({"image_size": 100}, "--image-size 100"),
@@ -238,6 +264,9 @@ BAD = {
     "a rate that is no number": ({"learning_rate": float("nan")}, "--learning-rate nan"),
     "a learning rate of 0": ({"learning_rate": 0.0}, "--learning-rate 0.0: must be more than 0"),
     "a negative weight": ({"reconstruction_weight": -1.0}, "--reconstruction-weight -1.0"),
+    "an average of all": ({"average_momentum": 1.0}, "--average-momentum 1.0"),
+    "a size of a resnet": ({"generator": "resnet", "image_size": 62}, "a multiple of 4"),
+    "too many scales": ({"discriminator_scales": 2}, "or --image-size 48 or more"),
     "a run folder below a file": ({"run_dir": Path(__file__) / "x"}, "cannot be written"),
 }
 
