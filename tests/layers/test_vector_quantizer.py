@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.cluster.vq import kmeans2
 
 from tf_gen.errors import UserError
-from tf_gen.layers import VectorQuantizer, vector_quantizer
+from tf_gen.layers import VectorQuantizer, VectorQuantizerEMA, vector_quantizer
 
 CODES, WIDTH = 6, 3
 RNG = np.random.default_rng(0)
@@ -18,8 +18,11 @@ BATCHES = RNG.normal(size=(5, 8, WIDTH)).astype(np.float32)
 STATE = ("vectors", "counts", "sums", "batches")
 
 
-def make(*args, vectors=VECTORS, **options):
-    layer = VectorQuantizer(len(vectors), *args, **options)
+CLASSES = {"gradient": VectorQuantizer, "ema": VectorQuantizerEMA}
+
+
+def make(codebook="gradient", vectors=VECTORS, **options):
+    layer = CLASSES[codebook](len(vectors), **options)
     layer.build((None, vectors.shape[1]))
     layer.vectors.assign(vectors)
     return layer
@@ -348,12 +351,27 @@ def test_it_serialises():
         "ema", decay=0.8, start="kmeans", restart_below=0.3, seed=5, dtype="mixed_bfloat16"
     )
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert isinstance(copy, VectorQuantizer) and copy.get_config() == layer.get_config()
-    asked = {"codes": 6, "codebook": "ema", "decay": 0.8, "start": "kmeans", "seed": 5}
-    assert {**layer.get_config(), **asked, "restart_below": 0.3} == layer.get_config()
+    assert type(copy) is VectorQuantizerEMA and copy.get_config() == layer.get_config()
+    asked = {"codes": 6, "decay": 0.8, "start": "kmeans", "seed": 5, "restart_below": 0.3}
+    assert {**layer.get_config(), **asked} == layer.get_config()
 
 
-@pytest.mark.parametrize("option", ["codebook", "start"])
+@pytest.mark.parametrize("codebook", CLASSES)
+def test_what_0_2_0_wrote_of_a_codebook_becomes_the_class_for_it(codebook):
+    written = keras.saving.serialize_keras_object(VectorQuantizer(6, decay=0.8))
+    written["config"]["codebook"] = codebook
+    del written["config"]["estimator"]
+    found = keras.saving.deserialize_keras_object(written)
+    assert type(found) is CLASSES[codebook] and (found.codes, found.decay) == (6, 0.8)
+
+
+def test_the_class_for_moving_averages_is_named_to_who_asks_for_them_by_an_argument():
+    assert VectorQuantizer(codebook="gradient").codes == 512
+    with pytest.raises(UserError, match="by gradients alone: take VectorQuantizerEMA"):
+        VectorQuantizer(codebook="ema")
+
+
+@pytest.mark.parametrize("option", ["estimator", "start"])
 def test_unknown_choices_are_refused(option):
     with pytest.raises(ValueError, match=f"{option} 'x' is not one of"):
         VectorQuantizer(**{option: "x"})
@@ -376,7 +394,7 @@ def on_two(two_replicas, halved):
     found = {}
     for kind, (codebook, bound) in KINDS.items():
         with two_replicas.scope():
-            layer = VectorQuantizer(12, codebook, decay=0.9, restart_below=bound)
+            layer = CLASSES[codebook](12, decay=0.9, restart_below=bound)
             layer.build((None, WIDTH))
 
         @tf.function
@@ -395,7 +413,7 @@ def on_two(two_replicas, halved):
 
 def assert_as_one_device(on_two, kind):
     codebook, bound = KINDS[kind]
-    layer = VectorQuantizer(12, codebook, decay=0.9, restart_below=bound)
+    layer = CLASSES[codebook](12, decay=0.9, restart_below=bound)
     layer.build((None, WIDTH))
     for i, batch in enumerate(BATCHES):
         codes = layer(batch, training=True)["codes"]

@@ -168,7 +168,8 @@ def test_the_keras_file_gives_back_the_model(name, dtype, tmp_path):
 CONVOLUTIONS = {"channels": 1, "filters": (2, 4), "normalization": "none", "pool_last": True}
 ELBO = {"image_size": (8, 16), "latent_dim": 2, "kl_weight": 0.5, "kl_warmup_steps": 7,
         "free_bits": 0.1, "seed": 3}  # fmt: skip
-CODEBOOK = {"codes": 5, "code_dim": 3, "codebook": "ema", "start": "kmeans", "restart_below": 0.5}
+CODEBOOK = {"codes": 5, "code_dim": 3, "codebook": "ema", "start": "kmeans",
+            "restart_below": 0.5, "quantizer": None}  # fmt: skip
 GAN = {"adversarial_loss": "hinge", "reconstruction": "l2", "reconstruction_weight": 3.0,
        "feature_matching_weight": 2.0}  # fmt: skip
 ARGUMENTS = {

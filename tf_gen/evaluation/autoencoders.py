@@ -131,14 +131,31 @@ def latent_figures(means, log_vars, seed=0) -> dict[str, float]:
 
 
 def code_counts(codes, size) -> np.ndarray:
-    """How often each of ``size`` codes occurs in int [...]: int [size]."""
+    """How often each of ``size`` codes occurs in int [B, h, w]: int [size]; in [B, h, w, N], of N
+    quantisers: int [N, size]."""
+    if codes.ndim == 4:
+        return np.stack([code_counts(codes[..., n], size) for n in range(codes.shape[-1])])
     return np.bincount(codes.ravel(), minlength=size)
 
 
 def code_figures(codes, size) -> dict[str, float]:
-    """Over all codes at once: ``perplexity``, and ``codes_used``, the share that occurs."""
+    """Over all codes at once: ``perplexity``, and ``codes_used``, the share that occurs.
+
+    Of codes [B, h, w, N] these are means over the N quantisers, whose own are ``perplexity_1`` ...
+    and ``codes_used_1`` ...
+    """
     counts = code_counts(codes, size)
+    if counts.ndim == 1:
+        return {
+            "perplexity": float(metrics.perplexity(counts)),
+            "codes_used": float(np.mean(counts > 0)),
+        }
+    by_quantizer = [code_figures(codes[..., n], size) for n in range(len(counts))]
     return {
-        "perplexity": float(metrics.perplexity(counts)),
-        "codes_used": float(np.mean(counts > 0)),
+        name: float(np.mean([figures[name] for figures in by_quantizer]))
+        for name in by_quantizer[0]
+    } | {
+        f"{name}_{n}": value
+        for n, figures in enumerate(by_quantizer, 1)
+        for name, value in figures.items()
     }

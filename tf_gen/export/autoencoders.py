@@ -106,11 +106,11 @@ def export_vq_vae(model, folder):
 
     - ``reconstruct(images)``, also ``serving_default``: float32 [B, H, W, C] in [0, 1] -> the
       same, ``outputs``; H and W multiples of the encoder's factor;
-    - ``encode(images)`` -> ``codes``, int32 [B, h, w];
-    - ``decode(codes)``: int32 [B, h, w] in 0 ... codes - 1 -> ``outputs``, images.
+    - ``encode(images)`` -> ``codes``, int32 [B, h, w], or [B, h, w, N] of a residual quantiser;
+    - ``decode(codes)``: the same, in 0 ... codes - 1 -> ``outputs``, images.
     """
     images = tf.TensorSpec([None, None, None, model.channels], tf.float32)
-    codes = tf.TensorSpec([None, None, None], tf.int32)
+    codes = tf.TensorSpec([None, None, None, *model.quantizer.code_shape], tf.int32)
 
     def checked(images):
         return in_unit_range(of_multiples(images, model.encoder.factor))

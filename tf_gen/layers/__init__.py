@@ -1,12 +1,15 @@
 """Layers of the networks."""
 
 from .convolutions import DoublingConv2D, HalvingConv2D
+from .finite_scalar_quantizer import FiniteScalarQuantizer
 from .gaussian_sampling import GaussianSampling, bounded_log_var
 from .noise import ExampleDropout, example_normal, example_seeds, example_uniform
 from .normalization import BatchNorm, InstanceNorm, make_normalization
+from .quantizer import Quantizer
 from .residual_blocks import ConvNorm, ReflectionPadding2D, ResidualBlock
+from .residual_quantizer import ResidualQuantizer
 from .unet_blocks import DownBlock, UpBlock, weights_initializer
-from .vector_quantizer import VectorQuantizer
+from .vector_quantizer import VectorQuantizer, VectorQuantizerEMA
 
 __all__ = [
     "BatchNorm",
@@ -14,13 +17,17 @@ __all__ = [
     "DoublingConv2D",
     "DownBlock",
     "ExampleDropout",
+    "FiniteScalarQuantizer",
     "GaussianSampling",
     "HalvingConv2D",
     "InstanceNorm",
+    "Quantizer",
     "ReflectionPadding2D",
     "ResidualBlock",
+    "ResidualQuantizer",
     "UpBlock",
     "VectorQuantizer",
+    "VectorQuantizerEMA",
     "bounded_log_var",
     "example_normal",
     "example_seeds",

@@ -6,63 +6,68 @@ import tensorflow as tf
 from tf_gen.errors import UserError, check_choice
 from tf_gen.replicas import all_reduce_sum
 
-CODEBOOKS = ("gradient", "ema")
+from .quantizer import ESTIMATORS, Quantizer, checked_codes, estimated
+
 STARTS = ("uniform", "kmeans")
 KMEANS_ROUNDS = 10
 
 
 @keras.saving.register_keras_serializable("tf_gen")
-class VectorQuantizer(keras.layers.Layer):
-    """A codebook of ``codes`` vectors as wide as its input.
+class VectorQuantizer(Quantizer):
+    """A codebook of ``codes`` vectors as wide as its input, which its loss moves (the report).
 
     Args:
         codes: the number of vectors, K.
-        codebook: how it learns: ``"gradient"`` by the codebook loss (the report), ``"ema"`` by
-            moving averages of the vectors that each code is given (appendix A.1 of the paper),
-            so that it needs no loss.
-        decay: of those moving averages, in [0, 1); with ``restart_below`` also of the counts.
         start: ``"uniform"`` in [-1/K, 1/K] (the report says uniform; the bounds are those of the
             paper's authors), or ``"kmeans"``: then call ``start_from`` once before training
             (``VQVAE.fit`` does it with its first batch).
         restart_below: a code that gets on average fewer vectors of a batch than this is set to
             a random vector of the batch (Dhariwal et al. 2020, section 3.1); 0 never does.
-        seed: of these random choices.
+        decay: of the moving averages, in [0, 1): here of those counts.
+        estimator: ``"straight_through"`` or ``"rotation"``, see ``estimated``; the second wants
+            vectors about as long as what they stand for: take a k-means start.
+        seed: of the random choices.
 
-    Call: ``z`` [B, ..., D]; ``sample_weight`` [B] weighs examples in losses and averages. Returns
-    a dict of
+    Call: see ``Quantizer``; ``codes`` are int32 [B, ...], ``codebook_loss`` is the mean of
+    ``(sg[z] - e)^2`` over all elements, ``commitment_loss`` of ``(z - sg[e])^2``::
 
-    - ``quantized`` [B, ..., D]: the nearest codes' vectors; backwards the identity to ``z``;
-    - ``codes`` int32 [B, ...]: their numbers;
-    - ``codebook_loss``, float32 scalar: the mean of ``(sg[z] - e)^2`` over all elements;
-    - ``commitment_loss``, float32 scalar: the mean of ``(z - sg[e])^2``, without its weight.
-
-    With ``training=True`` the moving averages move and codes are restarted, unless the layer's
-    ``trainable`` is False. The codebook and
-    all its arithmetic are float32 whatever the compute type; under ``tf.distribute`` the sums
-    and the restarts are those of all replicas.
+        quantizer = VectorQuantizer(512, start="kmeans")
+        quantizer.start_from(z)  # [B, h, w, D]
+        found = quantizer(z, training=True)
     """
+
+    by_gradient = True
 
     def __init__(
         self,
         codes=512,
-        codebook="gradient",
-        decay=0.99,
+        *,
         start="uniform",
         restart_below=0.0,
+        decay=0.99,
+        estimator="straight_through",
         seed=0,
         **kwargs,
     ):
+        if kwargs.pop("codebook", "gradient") != "gradient":
+            raise UserError("VectorQuantizer learns by gradients alone: take VectorQuantizerEMA")
         super().__init__(**kwargs)
-        check_choice("codebook", codebook, CODEBOOKS)
         check_choice("start", start, STARTS)
+        check_choice("estimator", estimator, ESTIMATORS)
         if not 0.0 <= decay < 1.0:
             raise ValueError(f"decay must lie in [0, 1), got {decay}")
         self.codes = codes
-        self.codebook = codebook
-        self.decay = decay
         self.start = start
         self.restart_below = restart_below
+        self.decay = decay
+        self.estimator = estimator
         self.seed = seed
+
+    @classmethod
+    def from_config(cls, config):
+        if config.pop("codebook", None) == "ema":  # until 0.2.0 one class held both
+            return VectorQuantizerEMA.from_config(config)
+        return super().from_config(config)
 
     def build(self, input_shape):
         width = input_shape[-1]
@@ -74,22 +79,25 @@ class VectorQuantizer(keras.layers.Layer):
             ),
             dtype="float32",
             autocast=False,
-            trainable=self.codebook == "gradient",
+            trainable=self.by_gradient,
             aggregation="only_first_replica",
         )
 
-        def state(name, shape, dtype="float32"):
-            return self.add_weight(
-                name=name, shape=shape, dtype=dtype, initializer="zeros", trainable=False,
-                autocast=False, aggregation="only_first_replica",
-            )  # fmt: skip
-
         # int64: an int32 variable lies on the host, where a step compiled for a GPU cannot reach it
-        self.started = state("started", (), "int64")  # 1 after a k-means start
-        self.batches = state("batches", (), "int64")  # that moved the averages
-        self.counts = state("counts", (self.codes,))  # moving: vectors of a batch for each code
-        if self.codebook == "ema":
-            self.sums = state("sums", (self.codes, width))  # moving: the sum of these vectors
+        self.started = self._state("started", (), "int64")  # 1 after a k-means start
+        self.batches = self._state("batches", (), "int64")  # that moved the averages
+        self.counts = self._state("counts", (self.codes,))  # moving: vectors of a batch by code
+
+    def _state(self, name, shape, dtype="float32"):
+        return self.add_weight(
+            name=name, shape=shape, dtype=dtype, initializer="zeros", trainable=False,
+            autocast=False, aggregation="only_first_replica",
+        )  # fmt: skip
+
+    @property
+    def needs_start(self):
+        # not int(started): a variable of tf.distribute has no __int__
+        return self.start == "kmeans" and not (self.built and self.started.value.numpy())
 
     def call(self, z, training=False, sample_weight=None):
         wide = tf.cast(z, tf.float32)
@@ -100,15 +108,12 @@ class VectorQuantizer(keras.layers.Layer):
         if sample_weight is not None:
             weights *= tf.reshape(tf.cast(sample_weight, tf.float32), [-1, *weights.shape[1:]])
         found = {
-            # not wide + sg(chosen - wide): that rounds a small vector to the scale of z
-            "quantized": tf.cast(
-                tf.stop_gradient(chosen) + (wide - tf.stop_gradient(wide)), z.dtype
-            ),
+            "quantized": tf.cast(estimated(wide, chosen, self.estimator), z.dtype),
             "codes": tf.reshape(codes, tf.shape(z)[:-1]),
             "codebook_loss": _mean_square(tf.stop_gradient(wide) - chosen, weights),
             "commitment_loss": _mean_square(wide - tf.stop_gradient(chosen), weights),
         }
-        if training and self.trainable and (self.codebook == "ema" or self.restart_below):
+        if training and self.trainable and (self.restart_below or not self.by_gradient):
             weights = tf.reshape(tf.broadcast_to(weights, tf.shape(found["codes"])), [-1])
             self._update(tf.stop_gradient(flat), codes, weights)
         return found
@@ -118,13 +123,7 @@ class VectorQuantizer(keras.layers.Layer):
 
         Raises: tf.errors.InvalidArgumentError for others.
         """
-        codes = tf.cast(codes, tf.int32)
-        check = tf.debugging.Assert(  # a gather on a GPU would give zeros
-            tf.reduce_all((codes >= 0) & (codes < self.codes)),
-            [f"codes must lie in 0 ... {self.codes - 1}, got", codes],
-        )
-        with tf.control_dependencies([check] if check is not None else []):
-            return tf.gather(self.vectors.value, codes)
+        return tf.gather(self.vectors.value, checked_codes(codes, self.codes))
 
     def _nearest(self, flat):
         """argmin_k |z - e_k|^2 of [N, D] -> int32 [N]; |z|^2 is the same for all k."""
@@ -137,27 +136,24 @@ class VectorQuantizer(keras.layers.Layer):
     # Learning without a gradient ---------------------------------------------------------
 
     def _update(self, flat, codes, weights):
-        """Move the averages by one batch (of all replicas), and restart dead codes."""
+        """Restart dead codes by one batch (of all replicas)."""
         counts = tf.math.unsorted_segment_sum(weights, codes, self.codes)
-        sums = tf.math.unsorted_segment_sum(flat * weights[:, None], codes, self.codes)
-        strangers = self._random_rows(flat)
-        counts, sums, strangers = all_reduce_sum([counts, sums, strangers])
-
-        keep = self._kept()
-        counts = keep * self.counts.value + (1.0 - keep) * counts  # [K]
+        counts, strangers = all_reduce_sum([counts, self._random_rows(flat)])
         vectors = tf.convert_to_tensor(self.vectors.value)
-        if self.codebook == "ema":
-            sums = keep * self.sums.value + (1.0 - keep) * sums  # [K, D]
-            seen = counts > 1e-5  # a code long unused stays where it is
-            vectors = tf.where(seen[:, None], sums / tf.where(seen, counts, 1.0)[:, None], vectors)
-        dead = counts < self.restart_below  # [K]
-        vectors = tf.where(dead[:, None], strangers, vectors)
-        counts = tf.where(dead, self.restart_below, counts)
-        if self.codebook == "ema":
-            self.sums.assign(tf.where(dead[:, None], strangers * counts[:, None], sums))
-        self.counts.assign(counts)
-        self.vectors.assign(vectors)
+        self._restart(self._averaged(self.counts, counts), vectors, strangers)
+
+    def _restart(self, counts, vectors, strangers):
+        """Set counts and vectors, those of dead codes to strangers; which they are, bool [K, 1]."""
+        dead = (counts < self.restart_below)[:, None]  # [K, 1]
+        self.counts.assign(tf.where(dead[:, 0], self.restart_below, counts))
+        self.vectors.assign(tf.where(dead, strangers, vectors))
         self.batches.assign(self.batches.value + 1)
+        return dead
+
+    def _averaged(self, variable, values):
+        """The moving average with one more batch's values."""
+        keep = self._kept()
+        return keep * variable.value + (1.0 - keep) * values
 
     def _kept(self):
         """What the averages so far weigh in the next ones: those of ``h = d h + (1 - d) x`` from
@@ -212,12 +208,42 @@ class VectorQuantizer(keras.layers.Layer):
         return {
             **super().get_config(),
             "codes": self.codes,
-            "codebook": self.codebook,
-            "decay": self.decay,
             "start": self.start,
             "restart_below": self.restart_below,
+            "decay": self.decay,
+            "estimator": self.estimator,
             "seed": self.seed,
         }
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class VectorQuantizerEMA(VectorQuantizer):
+    """A codebook of moving averages of the vectors that each code is given (appendix A.1 of the
+    paper): it needs no loss, ``codebook_loss`` is a figure.
+
+    Args: as of ``VectorQuantizer``; ``decay`` is also that of the vectors' averages.
+    """
+
+    by_gradient = False
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.sums = self._state("sums", (self.codes, input_shape[-1]))  # moving: of those vectors
+
+    def _update(self, flat, codes, weights):
+        """Move the averages by one batch (of all replicas), and restart dead codes."""
+        counts = tf.math.unsorted_segment_sum(weights, codes, self.codes)
+        sums = tf.math.unsorted_segment_sum(flat * weights[:, None], codes, self.codes)
+        counts, sums, strangers = all_reduce_sum([counts, sums, self._random_rows(flat)])
+        counts, sums = self._averaged(self.counts, counts), self._averaged(self.sums, sums)
+        seen = (counts > 1e-5)[:, None]  # a code long unused stays where it is
+        vectors = tf.where(
+            seen,
+            sums / tf.where(seen, counts[:, None], 1.0),
+            tf.convert_to_tensor(self.vectors.value),
+        )
+        dead = self._restart(counts, vectors, strangers)
+        self.sums.assign(tf.where(dead, strangers * self.restart_below, sums))
 
 
 def _mean_square(errors, weights):
