@@ -22,6 +22,7 @@ from tf_gen import (
     ResNetGenerator,
     UNetGenerator,
 )
+from tf_gen.layers import FiniteScalarQuantizer, ResidualQuantizer, VectorQuantizerEMA
 from tf_gen.training.loop import train
 
 RNG = np.random.default_rng(0)
@@ -51,6 +52,20 @@ def vq_vae(channels=3, **options):
 def vq_vae_ema(channels=3, **options):
     learning = {"codebook": "ema", "start": "kmeans", "restart_below": 0.5}
     return vq_vae(channels, **{**learning, **options})
+
+
+def vq_vae_finite_scalar(channels=3, **options):
+    grid = FiniteScalarQuantizer([8, 16])  # fine: the decoder of a 0 everywhere has no gradient
+    return VQVAE(channels, filters=(4, 8), quantizer=grid, **options)
+
+
+def vq_vae_residual(channels=3, restart_below=0.5, **options):
+    books = [
+        VectorQuantizerEMA(8, start="kmeans", restart_below=restart_below, seed=seed)
+        for seed in (0, 1)
+    ]
+    sum_of_two = ResidualQuantizer(books, estimator="rotation")
+    return VQVAE(channels, filters=(4, 8), quantizer=sum_of_two, **options)
 
 
 def generator(channels=3, normalization="batch", **options):
@@ -94,15 +109,25 @@ CASES = {
     "cvae": Case(cvae, with_labels, with_labels),
     "vq_vae": Case(vq_vae, batch=lambda images: images),
     "vq_vae_ema": Case(vq_vae_ema, batch=lambda images: images),
+    "vq_vae_finite_scalar": Case(vq_vae_finite_scalar, batch=lambda images: images),
+    "vq_vae_residual": Case(vq_vae_residual, batch=lambda images: images),
     "pix2pix": Case(pix2pix, batch=lambda images: (images, 1 - images)),
     "generator": Case(generator),
     "resnet": Case(resnet),
     "discriminator": Case(discriminator, lambda images: [images, 1 - images]),
 }
-AUTOENCODERS = ("vae", "cvae", "vq_vae", "vq_vae_ema")
-TRAINABLE = (*AUTOENCODERS, "pix2pix")
+TRAINABLE = [name for name, case in CASES.items() if case.batch]
 every_model = pytest.mark.parametrize("name", CASES)
 every_trainable_model = pytest.mark.parametrize("name", TRAINABLE)
+# fit takes seconds a model: these two run the code of the others, but for their quantisers
+OTHER_QUANTIZERS = ("vq_vae_finite_scalar", "vq_vae_residual")
+every_fitted_model = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in OTHER_QUANTIZERS else name
+        for name in TRAINABLE
+    ],
+)
 
 
 def made(name, seed=7, **options):
@@ -385,7 +410,8 @@ LOSSES = {
     "vae": {"loss", "recon_loss", "kl_loss"},
     "vq_vae": {"loss", "recon_loss", "codebook_loss", "commitment_loss", "perplexity"},
 }
-LOSSES |= {"cvae": LOSSES["vae"], "vq_vae_ema": LOSSES["vq_vae"]}
+LOSSES |= {"cvae": LOSSES["vae"]}
+LOSSES |= {f"vq_vae_{name}": LOSSES["vq_vae"] for name in ("ema", "finite_scalar", "residual")}
 EVALUATED = LOSSES | {"pix2pix": {"l1", "psnr", "ssim"}}  # what a validation gives
 LOSSES["pix2pix"] = {
     "generator_loss", "generator_adversarial_loss", "l1_loss", "discriminator_loss",
@@ -440,14 +466,14 @@ def fitted(fresh):
     return functools.cache(fit)
 
 
-@every_trainable_model
+@every_fitted_model
 def test_the_history_has_the_losses_and_the_validation_and_nothing_else(name, fitted):
     expected = LOSSES[name] | {f"val_{key}" for key in EVALUATED[name]}
     assert set(fitted(name).history) == expected
     assert all(set(step) == LOSSES[name] for step in fitted(name).steps)
 
 
-@every_trainable_model
+@every_fitted_model
 def test_an_epochs_figures_are_means_over_its_images(name, fitted):
     for key in LOSSES[name] - {"perplexity"}:
         for epoch in (0, 1):
@@ -456,13 +482,13 @@ def test_an_epochs_figures_are_means_over_its_images(name, fitted):
             np.testing.assert_allclose(found, np.average(batches, weights=SIZES), rtol=1e-5)
 
 
-@every_trainable_model
+@every_fitted_model
 def test_the_last_validation_is_what_evaluate_finds_and_finds_again(name, fitted):
     last = {key: fitted(name).history[f"val_{key}"][-1] for key in EVALUATED[name]}
     assert fitted(name).evaluated == [pytest.approx(last, rel=1e-6)] * 2
 
 
-@every_trainable_model
+@every_fitted_model
 def test_our_loop_gives_the_weights_and_the_figures_of_fit(name, fitted):
     model, epochs = compiled(name), []
     if "vq" in name:
@@ -482,7 +508,7 @@ def test_our_loop_gives_the_weights_and_the_figures_of_fit(name, fitted):
     assert [set(logs) for logs in epochs] == [LOSSES[name]] * 2
 
 
-# not vq_vae_ema: its k-means takes all of an array
+# not those with a k-means start: it takes all of an array
 @pytest.mark.parametrize("name", ["vae", "cvae", "vq_vae", "pix2pix"])
 def test_arrays_train_as_the_dataset_does(name, fresh, fitted):
     expected, model, batch = fitted(name), fresh(name), CASES[name].batch(images(5))
@@ -491,7 +517,7 @@ def test_arrays_train_as_the_dataset_does(name, fresh, fitted):
     same(values(kept(model)), expected.weights, atol=1e-6)
 
 
-@every_trainable_model
+@every_fitted_model
 def test_fit_comes_close_to_a_few_images(name, fresh):
     model, error = fresh(name), "l1" if name == "pix2pix" else "recon_loss"
     model.optimizer.learning_rate = 0.01
@@ -552,6 +578,8 @@ WHOLE = {
     "cvae": {},
     "vq_vae": {},
     "vq_vae_ema": {"restart_below": 2.0},
+    "vq_vae_finite_scalar": {},
+    "vq_vae_residual": {"restart_below": 2.0},
     "pix2pix": {},
 }
 

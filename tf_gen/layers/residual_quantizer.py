@@ -42,7 +42,8 @@ class ResidualQuantizer(Quantizer):
 
     def build(self, input_shape):
         for one in self.quantizers:
-            one.build(input_shape)
+            if not one.built:  # as one that comes out of a file
+                one.build(input_shape)
 
     @property
     def needs_start(self):

@@ -25,7 +25,7 @@ class VQVAE(OwnLosses, keras.Model):
 
     Args:
         channels: of the images.
-        quantizer: a layer of ``tf_gen.layers``, see ``Quantizer``, that is not built yet; None:
+        quantizer: a layer of ``tf_gen.layers``, see ``Quantizer``, of this model alone; None:
             the report's, or as the arguments ``codebook`` to ``seed`` say, which go with None only.
         code_dim: width of the vectors that are quantised; None: the encoder's last filters (the
             report's), or what the quantiser takes. Where it is not the encoder's, a 1 x 1
@@ -133,7 +133,8 @@ class VQVAE(OwnLosses, keras.Model):
             self.projection.build((None, None, None, self.filters[-1]))
         width = self.projection.filters if self.projection else self.filters[-1]
         vectors = (None, None, None, width)
-        self.quantizer.build(vectors)
+        if not self.quantizer.built:  # as one that comes out of a file
+            self.quantizer.build(vectors)
         self.decoder.build(vectors)
 
     # Use -----------------------------------------------------------------------------------
