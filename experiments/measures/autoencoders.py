@@ -85,8 +85,8 @@ def vq_vae_figures(model, data, options, asked) -> dict[str, float]:
         **_codebook_losses(model, chosen, options),
         **errors,
         "val_recon_loss": errors["val_mse"],
-        **named("val", evaluation.code_figures(codes, options.codes)),
-        "bits_per_image": float(codes[0].size * np.log2(options.codes)),
+        **named("val", evaluation.code_figures(codes, options.codebook_size)),
+        "bits_per_image": float(codes[0].size * np.log2(options.codebook_size)),
         **_generated_figures(model, options),
         **asked.compared(chosen.images, outputs),
     }

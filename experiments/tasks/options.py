@@ -5,6 +5,7 @@ Apart from the tasks, since a command line is read without TensorFlow.
 
 import dataclasses
 import importlib.util
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -187,6 +188,11 @@ class VaeOptions(FaceOptions):
         check_range(0, free_bits=self.free_bits)
 
 
+NOT_OF_A_GRID = (
+    "codes", "code_dim", "commitment_weight", "codebook_start", "restart_below", "estimator",
+)  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VqVaeOptions(FaceOptions):
     """Options of the VQ-VAE."""
@@ -198,8 +204,17 @@ class VqVaeOptions(FaceOptions):
     a 1 x 1 convolution comes between."""
     commitment_weight: float = 0.25
     """Weight of the commitment loss, beta (ours: the paper's)."""
-    codebook: Literal["gradient", "ema"] = "gradient"
-    """How the codebook learns: by its loss (report) or by moving averages."""
+    codebook: Literal["gradient", "ema", "finite_scalar", "residual"] = "gradient"
+    """How the codebook learns: by its loss (report) or by moving averages. finite_scalar: there is
+    none, each channel is rounded to a few levels; residual: several by moving averages, each for
+    what those before it left."""
+    levels: tuple[int, ...] | None = None
+    """Of finite_scalar: levels of each channel (ours: 8 8 8, as many codes as 512)."""
+    quantizers: int | None = None
+    """Of residual: how many codebooks, of --codes each (ours: 4)."""
+    estimator: Literal["straight_through", "rotation"] = "straight_through"
+    """How a gradient passes the codebook: as it is (report), or turned and scaled as the encoder's
+    vector is into its code's (Fifty et al. 2024)."""
     codebook_start: Literal["uniform", "kmeans"] = "uniform"
     """How it starts: uniform (report) or by k-means on the first images."""
     restart_below: float = 0.0
@@ -209,13 +224,43 @@ class VqVaeOptions(FaceOptions):
     """A finished run of vae_anime or vae_cartoon: what the VQ-VAE makes of faces that it generates
     is drawn and measured when training ends (report)."""
 
+    @property
+    def codebook_size(self) -> int:
+        """How many values a code has."""
+        return math.prod(self.grid) if self.codebook == "finite_scalar" else self.codes
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """The levels of finite_scalar."""
+        return self.levels or (8, 8, 8)
+
     def check(self) -> None:
         super().check()
-        check_range(1, codes=self.codes, code_dim=self.code_dim)
+        check_range(1, codes=self.codes, code_dim=self.code_dim, quantizers=self.quantizers)
+        check_range(2, levels=self.levels)
+        if self.levels == ():
+            raise UsageError("--levels: needs a number for each channel, as 8 8 8")
         check_range(0.0, commitment_weight=self.commitment_weight, restart_below=self.restart_below)
+        self._check_codebook()
         average = self.batch_size * (self.image_size // self.factor) ** 2 / self.codes
         if self.restart_below > average:
             raise UsageError(
                 f"--restart-below {self.restart_below:g}: a code gets {average:g} vectors of a "
                 "batch on average, so most would be restarted at every step; give less"
             )
+
+    def _check_codebook(self):
+        """Raise UsageError for an option that this kind of codebook does not have."""
+        for name, kind in (("levels", "finite_scalar"), ("quantizers", "residual")):
+            if getattr(self, name) is not None and self.codebook != kind:
+                raise UsageError(
+                    f"--{name}: belongs to --codebook {kind}; leave it out, or give both"
+                )
+        if self.codebook != "finite_scalar":
+            return
+        for name in NOT_OF_A_GRID:
+            if getattr(self, name) != getattr(type(self), name):
+                raise UsageError(
+                    f"--{name.replace('_', '-')}: --codebook finite_scalar has no codebook that "
+                    "learns, and takes --levels alone; leave it out"
+                )

@@ -16,12 +16,33 @@ from tf_gen.data.images import to_unit_range
 from tf_gen.errors import UserError
 from tf_gen.evaluation import autoencoders as evaluation
 from tf_gen.export import export_vq_vae
+from tf_gen.layers import (
+    FiniteScalarQuantizer,
+    Quantizer,
+    ResidualQuantizer,
+    VectorQuantizer,
+    VectorQuantizerEMA,
+)
 from tf_gen.models.vq_vae import START_IMAGES
 from tf_gen.training.callbacks import EpochSummary
 
-LINES = """codes = model.encode(images)  # int32 [B, h, w]
+QUANTIZERS = 4  # of residual, by default
+LINES = """codes = model.encode(images)  # int32 [B, h, w]; of N codebooks [B, h, w, N]
 again = model.decode(codes)  # or model.reconstruct(images)
 """
+
+
+def make_quantizer(config: VqVaeOptions, seed: int) -> Quantizer:
+    """The layer that the options ask for."""
+    if config.codebook == "finite_scalar":
+        return FiniteScalarQuantizer(config.grid, name="quantizer")
+    learning = {"start": config.codebook_start, "restart_below": config.restart_below}
+    if config.codebook == "residual":
+        count = config.quantizers or QUANTIZERS
+        books = [VectorQuantizerEMA(config.codes, seed=seed + n, **learning) for n in range(count)]
+        return ResidualQuantizer(books, config.estimator, name="quantizer")
+    kind = VectorQuantizerEMA if config.codebook == "ema" else VectorQuantizer
+    return kind(config.codes, estimator=config.estimator, seed=seed, name="quantizer", **learning)
 
 
 class VqVaeTask(FaceTask):
@@ -44,17 +65,14 @@ class VqVaeTask(FaceTask):
         config = self.config
         if config.vae_run:
             load_vae(config.vae_run, config)  # now, not after hours of training
+
+        def vq_vae(seed, **options):
+            return VQVAE(quantizer=make_quantizer(config, seed), **options)
+
         return self.compiled(
-            VQVAE,
-            epoch_steps,
-            codes=config.codes,
-            code_dim=config.code_dim,
-            commitment_weight=config.commitment_weight,
-            codebook=config.codebook,
-            start=config.codebook_start,
-            restart_below=config.restart_below,
-            name="vq_vae",
-        )
+            vq_vae, epoch_steps, code_dim=config.code_dim,
+            commitment_weight=config.commitment_weight, name="vq_vae",
+        )  # fmt: skip
 
     def start(self) -> None:
         """Start the codebook."""
@@ -93,7 +111,8 @@ class VqVaeTask(FaceTask):
             given["reconstructions_of_generated"] = generated
         for name, images in given.items():
             pictures.image_table(figures / f"{name}.png", self.reconstructed(images[:SHOWN]))
-        counts = evaluation.code_counts(self._codes(), self.config.codes)
+        counts = evaluation.code_counts(self._codes(), self.config.codebook_size)
+        counts = counts.ravel()  # of all codebooks
         pictures.bars(
             figures / "code_usage.png",
             counts / counts.sum(),
