@@ -63,6 +63,16 @@ def test_codes_are_counted_over_the_whole_split():
     assert found == {"perplexity": pytest.approx(3.0), "codes_used": pytest.approx(0.6)}
 
 
+def test_codes_of_several_quantisers_are_counted_apart_and_their_figures_averaged():
+    codes = np.array([[0, 0, 1, 1], [1, 1, 1, 1]]).T.reshape(2, 1, 2, 2)  # [B, h, w, N]
+    assert evaluation.code_counts(codes, 4).tolist() == [[2, 2, 0, 0], [0, 4, 0, 0]]
+    assert evaluation.code_figures(codes, 4) == {
+        "perplexity": pytest.approx(1.5), "codes_used": 0.375,
+        "perplexity_1": pytest.approx(2.0), "codes_used_1": 0.5,
+        "perplexity_2": pytest.approx(1.0), "codes_used_2": 0.25,
+    }  # fmt: skip
+
+
 SMALL = {"image_size": 16, "latent_dim": 3, "filters": (4, 4, 8), "kl_weight": 0.5, "seed": 4}
 
 

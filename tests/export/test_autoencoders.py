@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_gen import CVAE, VAE, VQVAE
 from tf_gen.export import export_cvae, export_vae, export_vq_vae
+from tf_gen.layers import FiniteScalarQuantizer, ResidualQuantizer, VectorQuantizer
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (7, 16, 16, 3)).astype(np.float32)
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0], np.int32)
@@ -88,6 +89,27 @@ def test_a_loaded_vq_vae_does_what_the_model_does(vq_vae, count):
     np.testing.assert_array_equal(codes, model.encode(images))
     same(loaded.reconstruct(images), model.reconstruct(images))
     same(loaded.decode(codes), loaded.reconstruct(images))
+
+
+QUANTIZERS = {
+    "residual": lambda: ResidualQuantizer([VectorQuantizer(8, seed=n) for n in (0, 1)]),
+    "finite_scalar": lambda: FiniteScalarQuantizer([8, 16]),
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["residual", pytest.param("finite_scalar", marks=pytest.mark.slow)]
+)
+def test_a_loaded_vq_vae_of_another_quantiser_has_codes_of_its_shape(name, tmp_path):
+    keras.utils.set_random_seed(1)
+    model = VQVAE(quantizer=QUANTIZERS[name](), **SMALL)
+    export_vq_vae(model, tmp_path / "model")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    codes = loaded.encode(IMAGES)
+    assert codes.dtype == tf.int32 and len(np.unique(codes)) > 1
+    assert codes.shape == (len(IMAGES), 4, 4, *model.quantizer.code_shape)
+    np.testing.assert_array_equal(codes, model.encode(IMAGES))
+    same(loaded.decode(codes), model.reconstruct(IMAGES))
 
 
 def test_a_loaded_vq_vae_takes_any_size_that_halves(vq_vae):

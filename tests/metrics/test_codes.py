@@ -50,6 +50,22 @@ def test_the_metric_is_the_perplexity_of_all_codes_whatever_their_batches():
     np.testing.assert_allclose(metric.result(), np.exp(stats.entropy(counts)), rtol=1e-5)
 
 
+def test_of_several_quantisers_each_has_its_own_counts_and_the_metric_is_their_mean():
+    codes = np.random.default_rng(1).integers(0, 6, (7, 3, 2)) ** 2 % 8
+    codes[..., 1] //= 2
+    counts = [[(codes[..., n] == k).sum() for k in range(8)] for n in range(2)]
+    np.testing.assert_array_equal(metrics.code_counts(codes, 8, 2), counts)
+    expected = [np.exp(stats.entropy(one)) for one in counts]
+    np.testing.assert_allclose(metrics.perplexity(counts), expected, rtol=1e-5)
+    metric = metrics.CodePerplexity(8, quantizers=2)
+    for batch in (codes[:4], codes[4:]):
+        metric.update_state(batch)
+    assert expected[0] != pytest.approx(expected[1])
+    assert float(metric.result()) == pytest.approx(np.mean(expected), rel=1e-5)
+    again = metrics.CodePerplexity.from_config(metric.get_config())
+    assert again.counts.shape == (2, 8)
+
+
 def test_a_reset_metric_begins_again():
     metric = metrics.CodePerplexity(8)
     metric.update_state(np.array([0, 1, 2, 3, 3]))

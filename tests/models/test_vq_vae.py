@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_gen import VQVAE
 from tf_gen.errors import UserError
-from tf_gen.layers import VectorQuantizer
+from tf_gen.layers import FiniteScalarQuantizer, VectorQuantizer, VectorQuantizerEMA
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (5, 16, 16, 3)).astype(np.float32)
 
@@ -95,6 +95,46 @@ def test_the_perplexity_is_that_of_all_images_not_a_mean_over_batches():
     evaluated = model.evaluate(IMAGES, return_dict=True, **options)["perplexity"]
     np.testing.assert_allclose([*history["perplexity"], evaluated], perplexity(codes), rtol=1e-5)
     assert abs(perplexity(codes) - np.mean(expected)) > 0.05
+
+
+# The quantiser -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("codebook", "layer"), [("gradient", VectorQuantizer), ("ema", VectorQuantizerEMA)]
+)
+def test_a_codebook_by_arguments_is_that_layer_given(codebook, layer):
+    learning = {"start": "kmeans", "restart_below": 0.5, "seed": 2}
+    by_arguments = small(started=False, codebook=codebook, **learning)
+    given = small(started=False, codes=512, quantizer=layer(8, **learning))
+    assert type(by_arguments.quantizer) is layer and by_arguments.codes == given.codes == 8
+    for model in (by_arguments, given):
+        model.start_codebook(IMAGES)
+        model.train_step(IMAGES)
+    for a, b in zip(by_arguments.variables, given.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_grid_has_its_own_width_and_no_losses():
+    model = small(started=False, codes=512, quantizer=FiniteScalarQuantizer([8, 5, 5]))
+    assert model.projection.filters == 3 and model.codes == 200
+    found = {key: float(value) for key, value in model.test_step(IMAGES).items()}
+    assert found["codebook_loss"] == found["commitment_loss"] == 0
+    assert found["loss"] == found["recon_loss"] > 0
+    assert found["perplexity"] == pytest.approx(perplexity(model.encode(IMAGES)), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"codes": 8}, "codes: is the quantizer's own; give it to that layer"),
+        ({"start": "kmeans"}, "start: is the quantizer's own"),
+        ({"code_dim": 4}, "code_dim 4: the quantizer takes 3; leave it out"),
+    ],
+)
+def test_what_a_given_quantiser_decides_is_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        VQVAE(quantizer=FiniteScalarQuantizer([8, 5, 5]), **options)
 
 
 # The codebook ------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from experiments.measures.autoencoders import (
 )
 from tf_gen import CVAE, VAE, VQVAE
 from tf_gen.data import Faces, ordered_batches
+from tf_gen.layers import ResidualQuantizer, VectorQuantizer
 
 RNG = np.random.default_rng(0)
 
@@ -52,6 +53,18 @@ def test_the_figures_agree_with_the_models_own_evaluation(kind, capsys):
         expected, found = its_own(model), vq_vae_figures(model, DATA, OPTIONS, Asked())
         assert "give --vae-run, as evaluate takes it, too" in capsys.readouterr().out
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_bits_and_use_of_several_codebooks_are_of_all_of_them():
+    books = [VectorQuantizer(8, start="kmeans", seed=n) for n in range(3)]
+    model = VQVAE(filters=(4, 4, 8), quantizer=ResidualQuantizer(books))
+    model.start_codebook(DATA.val.images / np.float32(255))
+    expected, found = its_own(model), vq_vae_figures(model, DATA, OPTIONS, Asked())
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert found["bits_per_image"] == 4 * 4 * 3 * 3
+    for name in ("val_perplexity", "val_codes_used"):
+        each = [found[f"{name}_{n}"] for n in (1, 2, 3)]
+        assert found[name] == pytest.approx(np.mean(each)) and len(set(each)) > 1
 
 
 def seen_by_distances(model, figures):

@@ -247,6 +247,17 @@ def test_odd_names_of_three_classes_and_their_files_do_no_harm(faces, tmp_path, 
             {"precision": "bfloat16", "kl_weight": 4.0, "latent_dim": 3, "free_bits": 0.1},
         ),
         ("vq_vae_faces", {"pool_last": True, "code_dim": 4, "codes": 16}),
+        ("vq_vae_faces", {"codebook": "finite_scalar", "levels": (8, 5, 5)}),
+        (
+            "vq_vae_faces",
+            {
+                "codebook": "residual",
+                "codes": 8,
+                "quantizers": 2,
+                "codebook_start": "kmeans",
+                "estimator": "rotation",
+            },
+        ),
     ],
 )
 @pytest.mark.parametrize("measured", [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -293,6 +304,28 @@ BAD = {
     "codes of no width": ("vq_vae_faces", {"code_dim": 0}, "--code-dim 0: must be at least 1"),
     "too many codes to start": (
         "vq_vae_faces", {"codes": 5000, "codebook_start": "kmeans"}, "--codes 5000: ",
+    ),
+    "levels of no grid": (
+        "vq_vae_faces", {"levels": (8, 8)}, "--levels: belongs to --codebook finite_scalar",
+    ),
+    "a grid of no channel": (
+        "vq_vae_faces", {"codebook": "finite_scalar", "levels": ()}, "--levels: needs a number",
+    ),
+    "a level that says nothing": (
+        "vq_vae_faces", {"codebook": "finite_scalar", "levels": (8, 1)}, "--levels 1: must be at",
+    ),
+    "a grid too fine": (
+        "vq_vae_faces", {"codebook": "finite_scalar", "levels": (5000, 5000)}, "25000000 codes",
+    ),
+    "a grid that starts by k-means": (
+        "vq_vae_faces", {"codebook": "finite_scalar", "codebook_start": "kmeans"},
+        "--codebook-start: --codebook finite_scalar has no",
+    ),
+    "a grid with a codebook's estimator": (
+        "vq_vae_faces", {"codebook": "finite_scalar", "estimator": "rotation"}, "--estimator: ",
+    ),
+    "several codebooks of one": (
+        "vq_vae_faces", {"codebook": "ema", "quantizers": 2}, "--quantizers: belongs to --codebook",
     ),
     "a VAE that is not there": (
         "vq_vae_faces", {"vae_run": Path("/nowhere")}, "--vae-run /nowhere: neither",
