@@ -10,6 +10,7 @@ import tensorflow as tf
 from experiments.launch.errors import UsageError
 from experiments.launch.saved_models import load_saved_model
 from experiments.measures.asked import named, say_left_out
+from experiments.measures.codebooks import codebook_size
 from tf_gen.data import ordered_batches
 from tf_gen.evaluation import autoencoders as evaluation
 from tf_gen.evaluation.label_control import class_figures, spread_figure, train_classifier
@@ -85,8 +86,8 @@ def vq_vae_figures(model, data, options, asked) -> dict[str, float]:
         **_codebook_losses(model, chosen, options),
         **errors,
         "val_recon_loss": errors["val_mse"],
-        **named("val", evaluation.code_figures(codes, options.codebook_size)),
-        "bits_per_image": float(codes[0].size * np.log2(options.codebook_size)),
+        **named("val", evaluation.code_figures(codes, codebook_size(options))),
+        "bits_per_image": float(codes[0].size * np.log2(codebook_size(options))),
         **_generated_figures(model, options),
         **asked.compared(chosen.images, outputs),
     }

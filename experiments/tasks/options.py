@@ -5,7 +5,6 @@ Apart from the tasks, since a command line is read without TensorFlow.
 
 import dataclasses
 import importlib.util
-import math
 from pathlib import Path
 from typing import Literal
 
@@ -223,16 +222,6 @@ class VqVaeOptions(FaceOptions):
     vae_run: Path | None = may_change(None)
     """A finished run of vae_anime or vae_cartoon: what the VQ-VAE makes of faces that it generates
     is drawn and measured when training ends (report)."""
-
-    @property
-    def codebook_size(self) -> int:
-        """How many values a code has."""
-        return math.prod(self.grid) if self.codebook == "finite_scalar" else self.codes
-
-    @property
-    def grid(self) -> tuple[int, ...]:
-        """The levels of finite_scalar."""
-        return self.levels or (8, 8, 8)
 
     def check(self) -> None:
         super().check()

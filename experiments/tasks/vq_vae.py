@@ -8,6 +8,7 @@ import tensorflow as tf
 from experiments.launch import pictures
 from experiments.launch.errors import UsageError
 from experiments.measures.autoencoders import generated_faces, load_vae, vq_vae_figures
+from experiments.measures.codebooks import GRID, codebook_size
 from experiments.tasks.faces import SHOWN, FaceTask
 from experiments.tasks.options import VqVaeOptions
 from experiments.tasks.task import Built, image_summary
@@ -35,7 +36,7 @@ again = model.decode(codes)  # or model.reconstruct(images)
 def make_quantizer(config: VqVaeOptions, seed: int) -> Quantizer:
     """The layer that the options ask for."""
     if config.codebook == "finite_scalar":
-        return FiniteScalarQuantizer(config.grid, name="quantizer")
+        return FiniteScalarQuantizer(config.levels or GRID, name="quantizer")
     learning = {"start": config.codebook_start, "restart_below": config.restart_below}
     if config.codebook == "residual":
         count = config.quantizers or QUANTIZERS
@@ -111,7 +112,7 @@ class VqVaeTask(FaceTask):
             given["reconstructions_of_generated"] = generated
         for name, images in given.items():
             pictures.image_table(figures / f"{name}.png", self.reconstructed(images[:SHOWN]))
-        counts = evaluation.code_counts(self._codes(), self.config.codebook_size)
+        counts = evaluation.code_counts(self._codes(), codebook_size(self.config))
         counts = counts.ravel()  # of all codebooks
         pictures.bars(
             figures / "code_usage.png",

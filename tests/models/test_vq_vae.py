@@ -1,5 +1,6 @@
 """The VQ-VAE: codes, its loss against NumPy, how the codebook starts, and what it refuses."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -122,6 +123,20 @@ def test_a_grid_has_its_own_width_and_no_losses():
     assert found["codebook_loss"] == found["commitment_loss"] == 0
     assert found["loss"] == found["recon_loss"] > 0
     assert found["perplexity"] == pytest.approx(perplexity(model.encode(IMAGES)), rel=1e-5)
+
+
+def test_weights_of_moving_averages_as_0_2_0_filed_them_are_read(tmp_path):
+    model, other = (small(codebook="ema", started=started) for started in (True, False))
+    model.save_weights(tmp_path / "of.weights.h5")
+    with h5py.File(tmp_path / "of.weights.h5", "a") as file:
+        file.move("layers/vector_quantizer_ema", "layers/vector_quantizer")
+    other.load_weights(tmp_path / "of.weights.h5")
+    for a, b in zip(other.quantizer.variables, model.quantizer.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    with h5py.File(tmp_path / "of.weights.h5", "a") as file:
+        del file["layers/vector_quantizer"]
+    with pytest.raises(ValueError, match="expected 5 variables, but received 0"):
+        other.load_weights(tmp_path / "of.weights.h5")
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,10 @@ class VectorQuantizerEMA(VectorQuantizer):
 
     by_gradient = False
 
+    def load_own_variables(self, store):
+        # Keras files a model's layers by class: until 0.2.0 this was a VectorQuantizer
+        super().load_own_variables(store if store.keys() else store.get("layers/vector_quantizer"))
+
     def build(self, input_shape):
         super().build(input_shape)
         self.sums = self._state("sums", (self.codes, input_shape[-1]))  # moving: of those vectors

@@ -27,8 +27,9 @@ def faces(count):
 
 DATA = types.SimpleNamespace(train=faces(20), val=faces(10))
 OPTIONS = types.SimpleNamespace(
-    seed=2, batch_size=4, kl_weight=1.0, codebook_size=8, image_size=16, run_dir=None, vae_run=None
-)
+    seed=2, batch_size=4, kl_weight=1.0, image_size=16, run_dir=None, vae_run=None,
+    codebook="gradient", codes=8, levels=None,
+)  # fmt: skip
 SMALL = {"image_size": 16, "latent_dim": 3, "filters": (4, 4, 8), "seed": 2}
 
 
