@@ -119,9 +119,9 @@ CASES = {
 TRAINABLE = [name for name, case in CASES.items() if case.batch]
 every_model = pytest.mark.parametrize("name", CASES)
 every_trainable_model = pytest.mark.parametrize("name", TRAINABLE)
-# fit takes seconds a model: these two run the code of the others, but for their quantisers
+# what takes a while: these two run the code of the others, but for their quantisers
 OTHER_QUANTIZERS = ("vq_vae_finite_scalar", "vq_vae_residual")
-every_fitted_model = pytest.mark.parametrize(
+every_common_model = pytest.mark.parametrize(
     "name",
     [
         pytest.param(name, marks=pytest.mark.slow) if name in OTHER_QUANTIZERS else name
@@ -326,7 +326,7 @@ def gentle():
     return keras.optimizers.SGD(1e-4)
 
 
-@every_trainable_model
+@every_common_model
 def test_a_compiled_step_equals_an_eager_one_and_is_traced_once_for_any_batch(name, traced):
     model, _, traces, found = traced(name)
     eager = compiled(name, gentle())
@@ -337,7 +337,7 @@ def test_a_compiled_step_equals_an_eager_one_and_is_traced_once_for_any_batch(na
     assert len(traces) == 1
 
 
-@every_trainable_model
+@every_common_model
 def test_a_step_that_is_not_finite_gives_nan_and_leaves_every_variable_as_it_was(name, traced):
     model, step, *_ = traced(name)
     check_step_undone(name, model, step)
@@ -466,14 +466,14 @@ def fitted(fresh):
     return functools.cache(fit)
 
 
-@every_fitted_model
+@every_common_model
 def test_the_history_has_the_losses_and_the_validation_and_nothing_else(name, fitted):
     expected = LOSSES[name] | {f"val_{key}" for key in EVALUATED[name]}
     assert set(fitted(name).history) == expected
     assert all(set(step) == LOSSES[name] for step in fitted(name).steps)
 
 
-@every_fitted_model
+@every_common_model
 def test_an_epochs_figures_are_means_over_its_images(name, fitted):
     for key in LOSSES[name] - {"perplexity"}:
         for epoch in (0, 1):
@@ -482,13 +482,13 @@ def test_an_epochs_figures_are_means_over_its_images(name, fitted):
             np.testing.assert_allclose(found, np.average(batches, weights=SIZES), rtol=1e-5)
 
 
-@every_fitted_model
+@every_common_model
 def test_the_last_validation_is_what_evaluate_finds_and_finds_again(name, fitted):
     last = {key: fitted(name).history[f"val_{key}"][-1] for key in EVALUATED[name]}
     assert fitted(name).evaluated == [pytest.approx(last, rel=1e-6)] * 2
 
 
-@every_fitted_model
+@every_common_model
 def test_our_loop_gives_the_weights_and_the_figures_of_fit(name, fitted):
     model, epochs = compiled(name), []
     if "vq" in name:
@@ -517,7 +517,7 @@ def test_arrays_train_as_the_dataset_does(name, fresh, fitted):
     same(values(kept(model)), expected.weights, atol=1e-6)
 
 
-@every_fitted_model
+@every_common_model
 def test_fit_comes_close_to_a_few_images(name, fresh):
     model, error = fresh(name), "l1" if name == "pix2pix" else "recon_loss"
     model.optimizer.learning_rate = 0.01
@@ -535,7 +535,7 @@ def last_kernels(model):
     return [model.decoder.output_convolution.kernel]
 
 
-@every_trainable_model
+@every_common_model
 def test_in_float16_the_loss_is_scaled_and_the_gradient_back(name):
     models = [compiled(name, dtype=dtype) for dtype in (None, "mixed_float16")]
     for model in models:
@@ -556,7 +556,7 @@ def test_in_float16_the_loss_is_scaled_and_the_gradient_back(name):
         np.testing.assert_allclose(found, exact, atol=0.05 * np.abs(exact).max())
 
 
-@every_trainable_model
+@every_common_model
 def test_in_float16_a_gradient_that_overflows_is_skipped_a_loss_that_is_nan_is_not(name):
     model = compiled(name, dtype="mixed_float16")
     for optimizer in optimizers(model):

@@ -24,8 +24,8 @@ class VectorQuantizer(Quantizer):
         restart_below: a code that gets on average fewer vectors of a batch than this is set to
             a random vector of the batch (Dhariwal et al. 2020, section 3.1); 0 never does.
         decay: of the moving averages, in [0, 1): here of those counts.
-        estimator: ``"straight_through"`` or ``"rotation"``, see ``estimated``; the second wants
-            vectors about as long as what they stand for: take a k-means start.
+        estimator: how a gradient passes: ``"straight_through"`` or ``"rotation"``, see
+            ``estimated`` in ``layers/quantizer.py``.
         seed: of the random choices.
 
     Call: see ``Quantizer``; ``codes`` are int32 [B, ...], ``codebook_loss`` is the mean of

@@ -247,7 +247,11 @@ def test_odd_names_of_three_classes_and_their_files_do_no_harm(faces, tmp_path, 
             {"precision": "bfloat16", "kl_weight": 4.0, "latent_dim": 3, "free_bits": 0.1},
         ),
         ("vq_vae_faces", {"pool_last": True, "code_dim": 4, "codes": 16}),
-        ("vq_vae_faces", {"codebook": "finite_scalar", "levels": (8, 5, 5)}),
+        pytest.param(
+            "vq_vae_faces",
+            {"codebook": "finite_scalar", "levels": (8, 5, 5)},
+            marks=pytest.mark.slow,
+        ),
         (
             "vq_vae_faces",
             {
