@@ -30,6 +30,7 @@ def pix2pix_figures(translator, data, options, asked) -> dict[str, float]:
     return {
         **named("val", evaluation.errors(outputs, targets)),
         **named("val", evaluation.errors(noisy, targets), "_report_mode"),
+        **named("val", evaluation.frequency_figures(outputs, targets)),
         **_image_statistics(translator, inputs, targets),
         **named("val", evaluation.trivial_errors(inputs, targets, data.train_sides[1])),
         "noise_std": evaluation.noise_std(translator, inputs),

@@ -38,6 +38,9 @@ class Pix2PixOptions(TrainingOptions):
         "non_saturating"
     )
     """The report writes minimax, the paper practises non_saturating: ours, docs/decisions.md."""
+    adversarial_weight: float = 1.0
+    """Of the adversarial term in the generator's loss (report); 0 leaves the reconstruction
+    alone."""
     reconstruction: Literal["l1", "l2"] = "l1"
     """Distance to the target (report)."""
     reconstruction_weight: float = 100.0
@@ -55,6 +58,9 @@ class Pix2PixOptions(TrainingOptions):
     """alternating: the discriminator first (report); simultaneous: both from one pass."""
     generator: Literal["unet", "resnet"] = "unet"
     """unet (report), or resnet: 9 residual blocks at a quarter of the size, as in CycleGAN."""
+    noise: Literal["dropout", "input"] = "dropout"
+    """Where randomness comes from: dropout (report), or a channel of random values beside the
+    input instead."""
     normalization: Literal["batch", "sync_batch", "instance", "none"] = "batch"
     """In both networks (report); sync_batch: over all replicas of a --strategy."""
     filters: int = 64
@@ -71,11 +77,14 @@ class Pix2PixOptions(TrainingOptions):
         check_range(
             0,
             decay_epochs=self.decay_epochs,
+            adversarial_weight=self.adversarial_weight,
             reconstruction_weight=self.reconstruction_weight,
             feature_matching_weight=self.feature_matching_weight,
             discriminator_learning_rate=self.discriminator_learning_rate,
         )
         check_range(0.0, 0.999999, beta_1=self.beta_1, average_momentum=self.average_momentum)
+        if self.noise == "input" and self.generator != "unet":
+            raise UsageError("--noise input: only --generator unet takes it; leave it out")
         if self.generator == "unet":
             unet_depth(self.image_size)
         elif self.image_size < 1 or self.image_size % 4:

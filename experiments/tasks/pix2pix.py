@@ -83,6 +83,7 @@ class Pix2PixTask:
             self._generator(shared),
             self._discriminator(shared),
             adversarial_loss=config.adversarial_loss,
+            adversarial_weight=config.adversarial_weight,
             reconstruction=config.reconstruction,
             reconstruction_weight=config.reconstruction_weight,
             feature_matching_weight=config.feature_matching_weight,
@@ -105,7 +106,9 @@ class Pix2PixTask:
     def _generator(self, shared):
         if self.config.generator == "resnet":
             return ResNetGenerator(name="generator", **shared)
-        return UNetGenerator(depth=unet_depth(self.config.image_size), name="generator", **shared)
+        depth = unet_depth(self.config.image_size)
+        noise = {"dropout": 0.0, "noise_channels": 1} if self.config.noise == "input" else {}
+        return UNetGenerator(depth=depth, name="generator", **noise, **shared)
 
     def _discriminator(self, shared):
         """The report's; of several scales, a sum of such."""

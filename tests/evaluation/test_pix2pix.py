@@ -7,6 +7,7 @@ from tf_gen import UNetGenerator, metrics
 from tf_gen.data.images import to_tanh_range
 from tf_gen.evaluation.pix2pix import (
     errors,
+    frequency_figures,
     in_report_mode,
     map_agreement,
     noise_std,
@@ -58,6 +59,17 @@ def test_errors_are_those_of_each_image_averaged():
     expected = metrics.ssim(wanted, outputs).numpy().mean()
     np.testing.assert_allclose(found["ssim"], expected, rtol=1e-4)
     assert set(found) == {"l1", "psnr", "ssim"}
+
+
+def test_a_blurred_output_keeps_low_frequencies_and_loses_the_high_ones():
+    grey = np.full_like(TARGETS, 128)
+    flat = frequency_figures(np.full(TARGETS.shape, 128 / 255, np.float32), TARGETS)
+    assert flat["high_frequency_power"] == pytest.approx(0, abs=1e-6)
+    assert frequency_figures(TARGETS / 255, TARGETS)["high_frequency_power"] == pytest.approx(1)
+    shifted = frequency_figures(np.float32(TARGETS / 255 + 0.25), TARGETS)
+    assert shifted["low_frequency_mse"] == pytest.approx(0.25**2, rel=1e-4)
+    assert shifted["high_frequency_power"] == pytest.approx(1, rel=1e-4)
+    assert set(frequency_figures(grey / np.float32(255), grey)) == {"low_frequency_mse"}
 
 
 def test_trivial_answers_are_the_mean_colour_and_the_input():

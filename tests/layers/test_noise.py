@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from tf_gen.layers import ExampleDropout, example_normal, example_seeds, example_uniform
+from tf_gen.layers import ExampleDropout, InputNoise, example_normal, example_seeds, example_uniform
 
 ONES = np.ones((4, 16, 16, 8), np.float32)
 
@@ -164,3 +164,16 @@ def test_it_works_in_a_graph_whose_batch_is_unknown():
 def test_a_rate_of_one_is_refused():
     with pytest.raises(ValueError, match="rate"):
         ExampleDropout(1.0)
+
+
+def test_noise_beside_the_input_goes_by_the_examples_seed_and_can_be_off():
+    layer, seeds = InputNoise(2), example_seeds(3, 4)
+    x = np.random.default_rng(0).normal(size=(4, 16, 16, 3)).astype(np.float32)
+    found = layer(x, active=True, seed=seeds).numpy()
+    np.testing.assert_array_equal(found[..., :3], x)
+    noise = found[..., 3:]
+    assert noise.min() >= -1 and noise.max() < 1 and abs(noise.std() - 3**-0.5) < 0.02
+    np.testing.assert_array_equal(layer(x[1:3], active=True, seed=seeds[1:3]), found[1:3])
+    assert not layer(x)[..., 3:].numpy().any() and layer(x).shape == (4, 16, 16, 5)
+    drawn = [layer(x, active=True).numpy()[..., 3:] for _ in range(2)]
+    assert (drawn[0] != drawn[1]).any() and min(d.min() for d in drawn) >= -1

@@ -195,8 +195,8 @@ ELBO = {"image_size": (8, 16), "latent_dim": 2, "kl_weight": 0.5, "kl_warmup_ste
         "free_bits": 0.1, "seed": 3}  # fmt: skip
 CODEBOOK = {"codes": 5, "code_dim": 3, "codebook": "ema", "start": "kmeans",
             "restart_below": 0.5, "quantizer": None}  # fmt: skip
-GAN = {"adversarial_loss": "hinge", "reconstruction": "l2", "reconstruction_weight": 3.0,
-       "feature_matching_weight": 2.0}  # fmt: skip
+GAN = {"adversarial_loss": "hinge", "adversarial_weight": 0.5, "reconstruction": "l2",
+       "reconstruction_weight": 3.0, "feature_matching_weight": 2.0}  # fmt: skip
 ARGUMENTS = {
     VAE: {**CONVOLUTIONS, **ELBO},
     CVAE: {**CONVOLUTIONS, **ELBO, "num_classes": 3},
@@ -204,6 +204,7 @@ ARGUMENTS = {
     Pix2Pix: {**GAN, "update": "simultaneous", "redraw_fakes": True, "seed": 3},
     UNetGenerator: {
         "filters": 2, "depth": 2, "output_channels": 1, "normalization": "none", "dropout": 0.2,
+        "noise_channels": 1,
     },
     ResNetGenerator: {
         "filters": 2, "halvings": 1, "blocks": 1, "output_channels": 1, "normalization": "none",

@@ -88,6 +88,19 @@ def test_a_step_equals_one_written_out_by_hand(make_pix2pix, pairs, adversarial,
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
+def test_without_the_adversarial_term_the_generator_minimises_the_distance_alone(
+    make_pix2pix, pairs
+):
+    alone, fixed = make_pix2pix(adversarial_weight=0.0), make_pix2pix(adversarial_weight=0.0)
+    for variable in fixed.discriminator.trainable_variables:
+        variable.assign(-variable)  # another discriminator
+    logs = [model.train_step(batch_of(pairs)) for model in (alone, fixed)]
+    np.testing.assert_allclose(logs[0]["generator_loss"], 100 * logs[0]["l1_loss"], rtol=1e-6)
+    assert logs[0]["generator_adversarial_loss"] != logs[1]["generator_adversarial_loss"]
+    for a, b in zip(trainable(alone.generator), trainable(fixed.generator), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_the_discriminator_is_shown_the_fakes_drawn_a_second_time(make_pix2pix, pairs):
     once, twice = make_pix2pix(), make_pix2pix(redraw_fakes=True)
     logs = [model.train_step(batch_of(pairs)) for model in (once, twice)]

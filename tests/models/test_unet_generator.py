@@ -48,6 +48,16 @@ def test_outputs_are_float32_in_the_range_of_tanh(normalization):
     assert outputs.dtype == np.float32 and np.abs(outputs).max() <= 1
 
 
+def test_noise_beside_the_input_is_its_only_noise_where_dropout_is_left_out():
+    model = UNetGenerator(4, 2, dropout=0.0, noise_channels=1)
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 8, 8, 3)).astype(np.float32)
+    seeds = example_seeds(1, 2)
+    quiet, noisy = model(images), model(images, dropout=True, seed=seeds)
+    np.testing.assert_array_equal(noisy, model(images, dropout=True, seed=seeds))
+    assert (quiet.numpy() != noisy.numpy()).any()
+    assert model.down_blocks[0].convolution.kernel.shape[2] == 4
+
+
 def test_noise_repeats_under_a_seed_and_belongs_to_the_example():
     generator, seeds = small(), example_seeds(0, 2)
     mode = {"dropout": True, "statistics": "image"}

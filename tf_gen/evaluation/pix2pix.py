@@ -12,6 +12,7 @@ from tf_gen import metrics
 from tf_gen.data.images import to_unit_range
 
 REPORT_BATCH = 2  # the batch whose statistics the report's mode uses
+LOW, HIGH = 1 / 16, 1 / 8  # cycles a pixel: where low frequencies end, where high ones begin
 NOISE_DRAWS, NOISE_IMAGES = 8, 20
 
 
@@ -51,6 +52,24 @@ def errors(outputs, targets) -> dict[str, float]:
         for name, measure in measures.items():
             found[name].extend(measure(wanted, outcome).numpy().tolist())
     return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def frequency_figures(outputs, targets) -> dict[str, float]:
+    """``low_frequency_mse``, the squared error of what varies over more than 16 pixels, and
+    ``high_frequency_power``, the power of what varies within 8 as a share of the targets'.
+
+    Args: outputs: float in [0, 1]; targets: uint8, the same shape.
+    """
+    low, made, wanted = [], [], []
+    for i in range(0, len(targets), 8):
+        real, fake = to_unit_range(targets[i : i + 8]), outputs[i : i + 8]
+        low.extend(metrics.band_power(fake - real, 0.0, LOW))
+        made.extend(metrics.band_power(fake, HIGH))
+        wanted.extend(metrics.band_power(real, HIGH))
+    found = {"low_frequency_mse": float(np.mean(low))}
+    if power := np.mean(wanted):  # targets of one colour have none
+        found["high_frequency_power"] = float(np.mean(made) / power)
+    return found
 
 
 def trivial_errors(inputs, targets, training_targets) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from .convolutions import DoublingConv2D, HalvingConv2D
 from .finite_scalar_quantizer import FiniteScalarQuantizer
 from .gaussian_sampling import GaussianSampling, bounded_log_var
-from .noise import ExampleDropout, example_normal, example_seeds, example_uniform
+from .noise import ExampleDropout, InputNoise, example_normal, example_seeds, example_uniform
 from .normalization import BatchNorm, InstanceNorm, make_normalization
 from .quantizer import Quantizer
 from .residual_blocks import ConvNorm, ReflectionPadding2D, ResidualBlock
@@ -20,6 +20,7 @@ __all__ = [
     "FiniteScalarQuantizer",
     "GaussianSampling",
     "HalvingConv2D",
+    "InputNoise",
     "InstanceNorm",
     "Quantizer",
     "ReflectionPadding2D",

@@ -109,3 +109,36 @@ class ExampleDropout(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "stream": self.stream}
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class InputNoise(keras.layers.Layer):
+    """Channels of uniform noise in [-1, 1) behind an image's own.
+
+    Args: channels: how many; stream: keeps the noise apart from that of other layers.
+    Call: ``x`` [B, H, W, C], ``active`` (False appends zeros), ``seed`` int32 [B, 2]; without a
+        seed, noise comes from the layer's own ``SeedGenerator``. Returns: [B, H, W, C + channels].
+    """
+
+    def __init__(self, channels=1, stream=100, **kwargs):
+        super().__init__(**kwargs)
+        self.channels = channels
+        self.stream = stream
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, x, active=False, seed=None):
+        plane = keras.ops.zeros_like(x[..., :1])
+        noise = keras.ops.concatenate([plane] * self.channels, axis=-1)
+        if active and seed is None:
+            shape = keras.ops.shape(noise)
+            noise = keras.random.uniform(shape, -1.0, 1.0, x.dtype, seed=self.seed_generator)
+        elif active:
+            uniform = example_uniform(seed, tf.reduce_prod(tf.shape(noise)[1:]), self.stream)
+            noise = tf.cast(2.0 * tf.reshape(uniform, tf.shape(noise)) - 1.0, x.dtype)
+        return keras.ops.concatenate([x, noise], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] + self.channels)
+
+    def get_config(self):
+        return {**super().get_config(), "channels": self.channels, "stream": self.stream}

@@ -23,6 +23,7 @@ from .images import (
 )
 from .latents import active_units, mutual_information
 from .networks import HED, KERAS_INCEPTION, PUBLISHED_AT, hed, keras_inception, load_inception
+from .spectra import band_power
 from .street_maps import MAP_CLASSES, class_counts, class_overlap, map_classes
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "CodePerplexity",
     "Features",
     "active_units",
+    "band_power",
     "class_counts",
     "class_overlap",
     "code_counts",

@@ -67,7 +67,8 @@ class Pix2Pix(OwnLosses, keras.Model):
         discriminator: ``PatchDiscriminator`` or any that is called as it is (images alone where
             it has a ``conditional`` that is False) and returns logits, a tensor or a nest of them,
             as several scales give; None makes the report's.
-        adversarial_loss: one of ``tf_gen.losses.ADVERSARIAL``.
+        adversarial_loss: one of ``tf_gen.losses.ADVERSARIAL``; adversarial_weight: its weight in
+            the generator's loss (1; 0 leaves the reconstruction alone).
         reconstruction: ``"l1"`` or ``"l2"``; reconstruction_weight: its weight (lambda).
         feature_matching_weight: of the distance between what the discriminator's layers make of
             targets and of fakes (Wang et al. 2018, who have 10; pix2pix has none). Above 0 the
@@ -98,6 +99,7 @@ class Pix2Pix(OwnLosses, keras.Model):
         generator=None,
         discriminator=None,
         adversarial_loss="non_saturating",
+        adversarial_weight=1.0,
         reconstruction="l1",
         reconstruction_weight=100.0,
         feature_matching_weight=0.0,
@@ -112,12 +114,14 @@ class Pix2Pix(OwnLosses, keras.Model):
         check_choice("update", update, UPDATES)
         check_at_least(
             0,
+            adversarial_weight=adversarial_weight,
             reconstruction_weight=reconstruction_weight,
             feature_matching_weight=feature_matching_weight,
         )
         self.generator = generator or UNetGenerator(name="generator")
         self.discriminator = discriminator or PatchDiscriminator(name="discriminator")
         self.adversarial_loss = adversarial_loss
+        self.adversarial_weight = adversarial_weight
         self.reconstruction = reconstruction
         self.reconstruction_weight = reconstruction_weight
         self.feature_matching_weight = feature_matching_weight
@@ -297,7 +301,8 @@ class Pix2Pix(OwnLosses, keras.Model):
         adversarial = losses.generator_term(self.adversarial_loss, judged)
         reconstruction = losses.reconstruction(self.reconstruction, targets, fakes)
         return {
-            "generator_loss": adversarial + self.reconstruction_weight * reconstruction,
+            "generator_loss": self.adversarial_weight * adversarial
+            + self.reconstruction_weight * reconstruction,
             "generator_adversarial_loss": adversarial,
             f"{self.reconstruction}_loss": reconstruction,
         }
@@ -372,6 +377,7 @@ class Pix2Pix(OwnLosses, keras.Model):
             "generator": serialize(self.generator),
             "discriminator": serialize(self.discriminator),
             "adversarial_loss": self.adversarial_loss,
+            "adversarial_weight": self.adversarial_weight,
             "reconstruction": self.reconstruction,
             "reconstruction_weight": self.reconstruction_weight,
             "feature_matching_weight": self.feature_matching_weight,

@@ -3,7 +3,7 @@
 import keras
 
 from tf_gen.errors import UserError, check_at_least, check_policy
-from tf_gen.layers import DownBlock, UpBlock, weights_initializer
+from tf_gen.layers import DownBlock, InputNoise, UpBlock, weights_initializer
 
 from .inputs import check_floats
 
@@ -19,13 +19,15 @@ class UNetGenerator(keras.Model):
         output_channels: of the image made; the number that goes in is free.
         normalization: ``"batch"``, ``"sync_batch"`` (over all replicas), ``"instance"`` (none at
             the bottleneck, where one value has no spread) or ``"none"``.
-        dropout: rate in the first three up blocks: the model's only noise.
+        dropout: rate in the first three up blocks: the report's only noise.
+        noise_channels: of random values that are put beside the input instead, or as well (the
+            report: none, since dropout works better).
         dtype: a Keras dtype policy, ``"mixed_bfloat16"`` for instance; weights stay float32.
 
     Call:
         images: [B, H, W, C] in [-1, 1].
         training: whether moving statistics move.
-        dropout: whether noise is on; None: as ``training``.
+        dropout: whether noise of either kind is on; None: as ``training``.
         statistics: ``"fixed"``, ``"batch"`` or ``"image"``; None: ``"batch"`` in training,
             else ``"fixed"``. See ``tf_gen.layers.BatchNorm``.
         seed: int32 [B, 2], the noise of each example (``tf_gen.layers.example_seeds``); None:
@@ -35,18 +37,30 @@ class UNetGenerator(keras.Model):
     """
 
     def __init__(
-        self, filters=64, depth=8, output_channels=3, normalization="batch", dropout=0.5, **kwargs
+        self,
+        filters=64,
+        depth=8,
+        output_channels=3,
+        normalization="batch",
+        dropout=0.5,
+        noise_channels=0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         check_at_least(1, depth=depth)
+        check_at_least(0, noise_channels=noise_channels)
         check_policy(self.dtype_policy)
         self.filters = filters
         self.depth = depth
         self.output_channels = output_channels
         self.normalization = normalization
         self.dropout = dropout
+        self.noise_channels = noise_channels
 
         widths = [filters * min(2**i, 8) for i in range(depth)]  # 64 128 256 512 512 512 512 512
+        self.noise = None
+        if noise_channels:
+            self.noise = InputNoise(noise_channels, dtype=self.dtype_policy, name="noise")
         self.down_blocks = [
             DownBlock(
                 width, self._down_normalization(i), dtype=self.dtype_policy, name=f"down_{i + 1}"
@@ -81,7 +95,7 @@ class UNetGenerator(keras.Model):
         return self.normalization
 
     def build(self, input_shape):
-        shape, skips = input_shape, []
+        shape, skips = (*input_shape[:-1], input_shape[-1] + self.noise_channels), []
         for down in self.down_blocks:
             down.build(shape)
             shape = down.compute_output_shape(shape)
@@ -95,7 +109,7 @@ class UNetGenerator(keras.Model):
         self._check_size(images.shape)
         check_floats(images, -1.0)
         dropout = training if dropout is None else dropout
-        x, skips = images, []
+        x, skips = self.noise(images, active=dropout, seed=seed) if self.noise else images, []
         for down in self.down_blocks:
             x = down(x, training=training, statistics=statistics)
             skips.append(x)  # [B, H/2, W/2, 64] ... [B, H/256, W/256, 512]
@@ -135,4 +149,5 @@ class UNetGenerator(keras.Model):
             "output_channels": self.output_channels,
             "normalization": self.normalization,
             "dropout": self.dropout,
+            "noise_channels": self.noise_channels,
         }

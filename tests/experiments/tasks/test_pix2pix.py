@@ -158,6 +158,8 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
     [
         {
             "adversarial_loss": "hinge",
+            "adversarial_weight": 0.0,
+            "noise": "input",
             "reconstruction": "l2",
             "normalization": "instance",
             "decay_epochs": 1,
@@ -266,6 +268,7 @@ BAD = {
     "a negative weight": ({"reconstruction_weight": -1.0}, "--reconstruction-weight -1.0"),
     "an average of all": ({"average_momentum": 1.0}, "--average-momentum 1.0"),
     "a size of a resnet": ({"generator": "resnet", "image_size": 62}, "a multiple of 4"),
+    "noise beside a resnet": ({"generator": "resnet", "noise": "input"}, "--noise input"),
     "too many scales": ({"discriminator_scales": 2}, "or --image-size 48 or more"),
     "a run folder below a file": ({"run_dir": Path(__file__) / "x"}, "cannot be written"),
 }
