@@ -92,6 +92,16 @@ def test_features_are_matched_layer_by_layer_and_several_discriminators_averaged
     np.testing.assert_allclose(several, (0.5 + 1.0 + 1.5 + 2.0) / 2, rtol=1e-5)
 
 
+def test_the_gradient_penalty_is_half_the_squared_gradient_of_the_sum_of_all_logits():
+    images = tf.constant(np.random.default_rng(0).normal(size=(3, 4, 4, 2)), tf.float32)
+
+    def judge(x):
+        return [tf.reduce_sum(x**2, axis=3), 3.0 * x]  # gradients 2 x and 3
+
+    expected = 0.5 * ((2 * images + 3) ** 2).numpy().sum(axis=(1, 2, 3)).mean()
+    np.testing.assert_allclose(losses.gradient_penalty(judge, images), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -78,6 +78,18 @@ def feature_matching(real, fake):
     return tf.add_n(terms) / (len(real) if several else 1)
 
 
+def gradient_penalty(judge, images):
+    """``E|grad_y D(y)|^2 / 2`` at real images y, [B, H, W, C]: R1 (Mescheder et al. 2018, eq. 9).
+
+    Args: judge: images -> logits, a tensor or a nest of them, whose sum is D.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(images)
+        total = tf.add_n([tf.reduce_sum(x) for x in tf.nest.flatten(judge(images))])
+    gradients = _float32(tape.gradient(total, images))
+    return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3]))
+
+
 def binary_cross_entropy(images, logits):
     """``-log P(X|z)`` of independent Bernoulli pixels, in nats (the report, R1.1).
 

@@ -48,6 +48,9 @@ class Pix2PixOptions(TrainingOptions):
     feature_matching_weight: float = 0.0
     """Weight of the distance between what the discriminator's layers make of targets and of
     outputs; 10 in pix2pixHD (report: none)."""
+    gradient_penalty_weight: float = 0.0
+    """Of R1, the discriminator's gradient at the targets, taken in every 16th step (report:
+    none)."""
     discriminator_scales: int = 1
     """Discriminators, each of which sees the images at half the size of the one before (report: one
     alone)."""
@@ -63,6 +66,9 @@ class Pix2PixOptions(TrainingOptions):
     input instead."""
     normalization: Literal["batch", "sync_batch", "instance", "none"] = "batch"
     """In both networks (report); sync_batch: over all replicas of a --strategy."""
+    spectral: bool = False
+    """Spectral normalisation in the discriminator, in the place of --normalization, which holds for
+    the generator alone then (report: none)."""
     filters: int = 64
     """Width of the networks' first layers (report); 8 makes a model for trying things."""
     image_size: int = 256
@@ -80,9 +86,12 @@ class Pix2PixOptions(TrainingOptions):
             adversarial_weight=self.adversarial_weight,
             reconstruction_weight=self.reconstruction_weight,
             feature_matching_weight=self.feature_matching_weight,
+            gradient_penalty_weight=self.gradient_penalty_weight,
             discriminator_learning_rate=self.discriminator_learning_rate,
         )
         check_range(0.0, 0.999999, beta_1=self.beta_1, average_momentum=self.average_momentum)
+        if self.spectral and self.strategy != "none":
+            raise UsageError("--spectral: does not go with --strategy; leave one of the two out")
         if self.noise == "input" and self.generator != "unet":
             raise UsageError("--noise input: only --generator unet takes it; leave it out")
         if self.generator == "unet":

@@ -87,6 +87,7 @@ class Pix2PixTask:
             reconstruction=config.reconstruction,
             reconstruction_weight=config.reconstruction_weight,
             feature_matching_weight=config.feature_matching_weight,
+            gradient_penalty_weight=config.gradient_penalty_weight,
             update=config.update,
             seed=config.seed,
         )
@@ -112,6 +113,8 @@ class Pix2PixTask:
 
     def _discriminator(self, shared):
         """The report's; of several scales, a sum of such."""
+        if self.config.spectral:
+            shared = {**shared, "normalization": "none", "spectral": True}
         if self.config.discriminator_scales == 1:
             return PatchDiscriminator(name="discriminator", **shared)
         scales = self.config.discriminator_scales

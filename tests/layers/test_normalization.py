@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_gen.layers import BatchNorm, InstanceNorm, make_normalization
+from tf_gen.layers import BatchNorm, InstanceNorm, SpectralNormalization, make_normalization
 
 X = np.random.default_rng(0).normal(2, 3, (4, 6, 5, 3)).astype(np.float32)
 
@@ -207,3 +207,46 @@ def test_synchronized_statistics_and_gradients_are_those_of_the_whole_batch(
         (layer.moving_variance, whole.moving_variance),
     ):
         assert np.allclose(found, expected, rtol=1e-4, atol=1e-4) == equal
+
+
+def spectral(dtype="float32"):
+    keras.utils.set_random_seed(2)
+    layer = SpectralNormalization(keras.layers.Conv2D(5, 3, dtype=dtype))
+    layer.build((None, 8, 8, 4))
+    return layer
+
+
+def largest_singular_value(layer):
+    return np.linalg.norm(layer.layer.kernel.numpy().reshape(-1, 5), 2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_in_training_a_kernels_largest_singular_value_becomes_1(dtype):
+    layer, images = spectral(dtype), np.ones((2, 8, 8, 4), np.float32)
+    before = layer.layer.kernel.numpy()
+    layer(images)
+    np.testing.assert_array_equal(layer.layer.kernel, before)
+    for _ in range(20):
+        found = layer(images, training=True)
+    assert largest_singular_value(layer) == pytest.approx(1, rel=1e-3)
+    assert found.dtype == ("bfloat16" if "bf" in dtype else "float32")
+
+
+def test_under_bfloat16_a_kernel_keeps_what_is_less_than_its_rounding():
+    layer, images = spectral("mixed_bfloat16"), np.ones((2, 8, 8, 4), np.float32)
+    for _ in range(20):
+        layer(images, training=True)
+    kernel = layer.layer.kernel
+    kernel.assign(kernel * (1 + 1e-4))
+    layer(images, training=True)
+    rounded = tf.cast(tf.cast(kernel.value, tf.bfloat16), tf.float32).numpy()
+    assert (kernel.numpy() != rounded).any()
+
+
+def test_a_frozen_layers_kernel_stays_as_it_is():
+    layer = spectral()
+    layer.trainable = False
+    before = [variable.numpy() for variable in layer.variables]
+    layer(np.ones((2, 8, 8, 4), np.float32), training=True)
+    for variable, expected in zip(layer.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, expected)

@@ -196,7 +196,8 @@ ELBO = {"image_size": (8, 16), "latent_dim": 2, "kl_weight": 0.5, "kl_warmup_ste
 CODEBOOK = {"codes": 5, "code_dim": 3, "codebook": "ema", "start": "kmeans",
             "restart_below": 0.5, "quantizer": None}  # fmt: skip
 GAN = {"adversarial_loss": "hinge", "adversarial_weight": 0.5, "reconstruction": "l2",
-       "reconstruction_weight": 3.0, "feature_matching_weight": 2.0}  # fmt: skip
+       "reconstruction_weight": 3.0, "feature_matching_weight": 2.0,
+       "gradient_penalty_weight": 1.0}  # fmt: skip
 ARGUMENTS = {
     VAE: {**CONVOLUTIONS, **ELBO},
     CVAE: {**CONVOLUTIONS, **ELBO, "num_classes": 3},
@@ -212,10 +213,11 @@ ARGUMENTS = {
     },
     MultiScaleDiscriminator: {
         "scales": 3, "filters": 2, "receptive_field": 16, "conditional": False,
-        "normalization": "none",
+        "normalization": "none", "spectral": True,
     },
     PatchDiscriminator: {
         "filters": 2, "receptive_field": 16, "conditional": False, "normalization": "none",
+        "spectral": True,
     },
 }  # fmt: skip
 

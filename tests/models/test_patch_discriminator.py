@@ -1,8 +1,10 @@
 """The discriminator: what each logit sees, measured by perturbing pixels."""
 
+import keras
 import numpy as np
 import pytest
 
+import tf_gen
 from tf_gen import PatchDiscriminator
 from tf_gen.errors import UserError
 
@@ -63,3 +65,18 @@ def test_it_judges_the_image_together_with_its_condition_or_alone():
 def test_an_unknown_receptive_field_is_refused():
     with pytest.raises(ValueError, match="receptive_field 34"):
         PatchDiscriminator(receptive_field=34)
+
+
+def test_with_spectral_normalisation_every_kernel_has_norm_1_and_a_file_keeps_it(tmp_path):
+    keras.utils.set_random_seed(1)
+    model = PatchDiscriminator(2, 16, conditional=False, normalization="none", spectral=True)
+    images = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype(np.float32)
+    for _ in range(60):
+        model(images, training=True)
+    kernels = [v.numpy() for v in model.trainable_variables if v.path.endswith("kernel")]
+    assert len(kernels) == 3
+    for kernel in kernels:
+        norm = np.linalg.norm(kernel.reshape(-1, kernel.shape[-1]), 2)
+        assert norm == pytest.approx(1, rel=0.01)
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(tf_gen.load(tmp_path / "model.keras")(images), model(images))

@@ -101,6 +101,21 @@ def test_without_the_adversarial_term_the_generator_minimises_the_distance_alone
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("update", ["alternating", "simultaneous"])
+def test_the_gradient_penalty_is_taken_in_every_16th_step(make_pix2pix, pairs, update):
+    model, plain = (
+        make_pix2pix(update=update, gradient_penalty_weight=weight, normalization="instance")
+        for weight in (10.0, 0.0)
+    )
+    step = tf.function(model.train_step)
+    logs, of_plain = step(batch_of(pairs)), plain.train_step(batch_of(pairs))
+    expected = of_plain["discriminator_loss"] + 10 * logs["gradient_penalty"]
+    np.testing.assert_allclose(logs["discriminator_loss"], expected, rtol=1e-5)
+    found = [float(logs["gradient_penalty"])]
+    found += [float(step(batch_of(pairs))["gradient_penalty"]) for _ in range(16)]
+    assert found[0] > 0 and found[16] > 0 and not any(found[1:16])
+
+
 def test_the_discriminator_is_shown_the_fakes_drawn_a_second_time(make_pix2pix, pairs):
     once, twice = make_pix2pix(), make_pix2pix(redraw_fakes=True)
     logs = [model.train_step(batch_of(pairs)) for model in (once, twice)]
@@ -194,6 +209,22 @@ def test_where_the_generators_step_is_not_finite_the_discriminators_is_undone(
     assert np.isnan(logs["generator_loss"]) and np.isfinite(logs["discriminator_loss"])
     for a, b in zip(before, variables, strict=True):
         np.testing.assert_array_equal(a, b, err_msg=b.path)
+
+
+@pytest.mark.parametrize("update", ["alternating", "simultaneous"])
+def test_a_kernel_that_spectral_normalisation_has_set_is_undone_too(make_pix2pix, pairs, update):
+    model = make_pix2pix(compiled=False, update=update)
+    model.discriminator = PatchDiscriminator(4, 16, normalization="none", spectral=True)
+    model.compile()
+    model.build((None, 32, 32, 3))
+    model.build_optimizers()
+    before = [v.numpy() for v in model.variables]
+    inputs, targets = batch_of(pairs)
+    assert np.isnan(model.train_step((inputs, targets * np.nan))["generator_loss"])
+    for variable, expected in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, expected)
+    assert np.isfinite(model.train_step((inputs, targets))["generator_loss"])
+    assert any((v.numpy() != b).any() for v, b in zip(model.variables, before, strict=True))
 
 
 def test_the_keras_file_gives_back_model_and_both_optimisers(make_pix2pix, pairs, tmp_path):

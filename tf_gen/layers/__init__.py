@@ -4,7 +4,7 @@ from .convolutions import DoublingConv2D, HalvingConv2D
 from .finite_scalar_quantizer import FiniteScalarQuantizer
 from .gaussian_sampling import GaussianSampling, bounded_log_var
 from .noise import ExampleDropout, InputNoise, example_normal, example_seeds, example_uniform
-from .normalization import BatchNorm, InstanceNorm, make_normalization
+from .normalization import BatchNorm, InstanceNorm, SpectralNormalization, make_normalization
 from .quantizer import Quantizer
 from .residual_blocks import ConvNorm, ReflectionPadding2D, ResidualBlock
 from .residual_quantizer import ResidualQuantizer
@@ -26,6 +26,7 @@ __all__ = [
     "ReflectionPadding2D",
     "ResidualBlock",
     "ResidualQuantizer",
+    "SpectralNormalization",
     "UpBlock",
     "VectorQuantizer",
     "VectorQuantizerEMA",

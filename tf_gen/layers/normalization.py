@@ -120,6 +120,26 @@ class InstanceNorm(keras.layers.GroupNormalization):
         return super().call(x)
 
 
+@keras.saving.register_keras_serializable("tf_gen")
+class SpectralNormalization(keras.layers.SpectralNormalization):
+    """Keras' own, which in training divides a layer's kernel by its largest singular value (Miyato
+    et al. 2018), in two respects otherwise:
+
+    - it computes in float32 whatever the layer's type: else the kernel, which it sets, would lose
+      at each step what the optimiser had added to it;
+    - it leaves a frozen layer alone.
+
+    Under ``tf.distribute`` it raises: a replica may not set a kernel.
+    """
+
+    def __init__(self, layer, power_iterations=1, **kwargs):
+        super().__init__(layer, power_iterations, **{**kwargs, "dtype": "float32"})
+
+    def call(self, inputs, training=False):
+        outputs = super().call(inputs, training=training and self.trainable)
+        return keras.ops.cast(outputs, self.layer.compute_dtype)
+
+
 def make_normalization(kind: str, dtype=None, name="normalization"):
     """``"batch"``, ``"sync_batch"`` (statistics of all replicas' shares), ``"instance"`` or
     ``"none"`` -> a layer of that dtype policy, or None for none.

@@ -4,7 +4,7 @@ import keras
 
 from .convolutions import DoublingConv2D, HalvingConv2D
 from .noise import ExampleDropout
-from .normalization import make_normalization
+from .normalization import SpectralNormalization, make_normalization
 
 
 def weights_initializer():
@@ -26,21 +26,29 @@ class _Block(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tf_gen")
 class DownBlock(_Block):
-    """Halves height and width: 4 x 4 convolution of stride 2, normalisation, leaky ReLU (0.2)."""
+    """Halves height and width: 4 x 4 convolution of stride 2, normalisation, leaky ReLU (0.2).
 
-    def __init__(self, filters, normalization="batch", **kwargs):
+    Args: normalization: see ``make_normalization``; spectral: whether the convolution's weights
+    are divided by their spectral norm, see ``SpectralNormalization``.
+    """
+
+    def __init__(self, filters, normalization="batch", spectral=False, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.normalization = normalization
+        self.spectral = spectral
         self.convolution = HalvingConv2D(
             filters, use_bias=False, kernel_initializer=weights_initializer(),
             dtype=self.dtype_policy, name="convolution",
         )  # fmt: skip
+        if spectral:
+            self.convolution = SpectralNormalization(self.convolution)
         self.norm = make_normalization(normalization, self.dtype_policy)
         self.activation = keras.layers.LeakyReLU(0.2, dtype=self.dtype_policy)
 
     def call(self, x, training=False, statistics=None):
-        x = self.convolution(x)  # [B, H/2, W/2, filters]
+        spectral = {"training": training} if self.spectral else {}
+        x = self.convolution(x, **spectral)  # [B, H/2, W/2, filters]
         if self.norm:
             x = self.norm(x, training=training, statistics=statistics)
         return self.activation(x)
@@ -50,6 +58,7 @@ class DownBlock(_Block):
             **super().get_config(),
             "filters": self.filters,
             "normalization": self.normalization,
+            "spectral": self.spectral,
         }
 
 

@@ -16,7 +16,8 @@ class MultiScaleDiscriminator(keras.Model):
 
     Args:
         scales: how many.
-        filters, receptive_field, conditional, normalization: of each, see ``PatchDiscriminator``.
+        filters, receptive_field, conditional, normalization, spectral: of each, see
+            ``PatchDiscriminator``.
 
     Call: as ``PatchDiscriminator``; a list of each one's logits, with ``features`` (a list of
     logits, a list of lists of features).
@@ -29,6 +30,7 @@ class MultiScaleDiscriminator(keras.Model):
         receptive_field=70,
         conditional=True,
         normalization="batch",
+        spectral=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -38,9 +40,10 @@ class MultiScaleDiscriminator(keras.Model):
         self.receptive_field = receptive_field
         self.conditional = conditional
         self.normalization = normalization
+        self.spectral = spectral
         self.discriminators = [
             PatchDiscriminator(
-                filters, receptive_field, conditional, normalization,
+                filters, receptive_field, conditional, normalization, spectral,
                 dtype=self.dtype_policy, name=f"scale_{i + 1}",
             ) for i in range(scales)
         ]  # fmt: skip
@@ -83,4 +86,5 @@ class MultiScaleDiscriminator(keras.Model):
             "receptive_field": self.receptive_field,
             "conditional": self.conditional,
             "normalization": self.normalization,
+            "spectral": self.spectral,
         }

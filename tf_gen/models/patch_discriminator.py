@@ -7,6 +7,7 @@ from tf_gen.layers import (
     BatchNorm,
     DownBlock,
     InstanceNorm,
+    SpectralNormalization,
     make_normalization,
     weights_initializer,
 )
@@ -25,6 +26,8 @@ class PatchDiscriminator(keras.Model):
         conditional: whether it sees the condition beside the image; if not, it is called as
             ``discriminator(images)`` (the report's drawing of a plain GAN).
         normalization: ``"batch"``, ``"sync_batch"``, ``"instance"`` or ``"none"``.
+        spectral: whether each convolution's weights are divided by their spectral norm, see
+            ``tf_gen.layers.SpectralNormalization``; usually with normalization ``"none"``.
 
     Call:
         [inputs, images]: both [B, H, W, C] in [-1, 1]; or images alone when unconditional.
@@ -37,7 +40,13 @@ class PatchDiscriminator(keras.Model):
     """
 
     def __init__(
-        self, filters=64, receptive_field=70, conditional=True, normalization="batch", **kwargs
+        self,
+        filters=64,
+        receptive_field=70,
+        conditional=True,
+        normalization="batch",
+        spectral=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         check_policy(self.dtype_policy)
@@ -46,6 +55,7 @@ class PatchDiscriminator(keras.Model):
         self.receptive_field = receptive_field
         self.conditional = conditional
         self.normalization = normalization
+        self.spectral = spectral
 
         halvings = RECEPTIVE_FIELDS[receptive_field]
         self.join = None
@@ -62,6 +72,7 @@ class PatchDiscriminator(keras.Model):
             DownBlock(
                 width,
                 self.normalization if i else "none",
+                self.spectral,
                 dtype=self.dtype_policy,
                 name=f"down_{i + 1}",
             )
@@ -90,10 +101,11 @@ class PatchDiscriminator(keras.Model):
         return [] if norm is None else [norm]
 
     def _convolution(self, filters, size, use_bias, name="convolution"):
-        return keras.layers.Conv2D(
+        layer = keras.layers.Conv2D(
             filters, size, use_bias=use_bias, kernel_initializer=weights_initializer(),
             dtype=self.dtype_policy, name=name,
         )  # fmt: skip
+        return SpectralNormalization(layer) if self.spectral else layer
 
     def build(self, input_shape):
         shape = input_shape
@@ -121,11 +133,14 @@ class PatchDiscriminator(keras.Model):
         for layer in self.stack:
             if isinstance(layer, (DownBlock, BatchNorm, InstanceNorm)):
                 x = layer(x, training=training, statistics=statistics)
+            elif isinstance(layer, SpectralNormalization):
+                x = layer(x, training=training)
             else:
                 x = layer(x)
             if isinstance(layer, (DownBlock, keras.layers.LeakyReLU)):
                 seen.append(x)
-        logits = keras.ops.cast(self.logits(x), "float32")
+        spectral = {"training": training} if self.spectral else {}
+        logits = keras.ops.cast(self.logits(x, **spectral), "float32")
         return (logits, seen) if features else logits
 
     def functional(self, height=256, width=256, input_channels=3, channels=3):
@@ -145,4 +160,5 @@ class PatchDiscriminator(keras.Model):
             "receptive_field": self.receptive_field,
             "conditional": self.conditional,
             "normalization": self.normalization,
+            "spectral": self.spectral,
         }

@@ -16,6 +16,7 @@ from .patch_discriminator import PatchDiscriminator
 from .unet_generator import UNetGenerator
 
 UPDATES = ("alternating", "simultaneous")
+PENALISED = 16  # steps, in one of which the gradient penalty is taken
 ERRORS = ("l1", "psnr", "ssim")  # the logs of an evaluation
 
 
@@ -73,6 +74,9 @@ class Pix2Pix(OwnLosses, keras.Model):
         feature_matching_weight: of the distance between what the discriminator's layers make of
             targets and of fakes (Wang et al. 2018, who have 10; pix2pix has none). Above 0 the
             discriminator must take ``features=True``.
+        gradient_penalty_weight: of R1, the discriminator's gradient at the targets
+            (``tf_gen.losses.gradient_penalty``; pix2pix has none), which is looked at in every 16th
+            step and counts 16 times there (Karras et al. 2020, section 3.1).
         update: ``"alternating"`` (the report's order: the discriminator first, then the
             generator against the updated one) or ``"simultaneous"`` (both gradients against
             the networks as they were before the step).
@@ -103,6 +107,7 @@ class Pix2Pix(OwnLosses, keras.Model):
         reconstruction="l1",
         reconstruction_weight=100.0,
         feature_matching_weight=0.0,
+        gradient_penalty_weight=0.0,
         update="alternating",
         redraw_fakes=False,
         seed=0,
@@ -117,6 +122,7 @@ class Pix2Pix(OwnLosses, keras.Model):
             adversarial_weight=adversarial_weight,
             reconstruction_weight=reconstruction_weight,
             feature_matching_weight=feature_matching_weight,
+            gradient_penalty_weight=gradient_penalty_weight,
         )
         self.generator = generator or UNetGenerator(name="generator")
         self.discriminator = discriminator or PatchDiscriminator(name="discriminator")
@@ -125,6 +131,7 @@ class Pix2Pix(OwnLosses, keras.Model):
         self.reconstruction = reconstruction
         self.reconstruction_weight = reconstruction_weight
         self.feature_matching_weight = feature_matching_weight
+        self.gradient_penalty_weight = gradient_penalty_weight
         self.update = update
         self.redraw_fakes = redraw_fakes
         self.seed = seed
@@ -222,7 +229,8 @@ class Pix2Pix(OwnLosses, keras.Model):
         inputs, targets = inputs_and_targets_of(batch)
         if not self.built:  # fit on a new model
             self.build(tuple(inputs.shape))
-        variables, update = self.generator.trainable_variables, FiniteStep(self)
+        variables = self.generator.trainable_variables
+        update = FiniteStep(self, moved=self._moved())
         with _tape(variables) as tape:
             fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=0))
             update_discriminator, *judged = self._judge_both(inputs, targets, fakes)
@@ -252,6 +260,9 @@ class Pix2Pix(OwnLosses, keras.Model):
         with _tape(variables) as tape:
             judged_real, judged_fake = self.judge(inputs, targets), self.judge(inputs, fakes)
             logs = self.discriminator_terms(*map(self._logits, (judged_real, judged_fake)))
+            if self.gradient_penalty_weight:
+                logs["gradient_penalty"] = penalty = self._gradient_penalty(inputs, targets)
+                logs["discriminator_loss"] += self.gradient_penalty_weight * penalty
             logs["discriminator_loss"] = with_added(logs["discriminator_loss"], self.discriminator)
             scaled = scale_for_gradient(optimizer, logs["discriminator_loss"])
 
@@ -276,6 +287,24 @@ class Pix2Pix(OwnLosses, keras.Model):
         matching = losses.feature_matching(real, fake)
         logs["generator_loss"] += self.feature_matching_weight * matching
         return {**logs, "feature_matching_loss": matching}
+
+    def _gradient_penalty(self, inputs, targets):
+        """R1, 16 times in every 16th step; 0 in the others."""
+        return tf.cond(
+            step_counter(self.optimizer) % PENALISED == 0,
+            lambda: (
+                PENALISED
+                * losses.gradient_penalty(
+                    lambda images: self._logits(self.judge(inputs, images)), targets
+                )
+            ),
+            lambda: 0.0,
+        )
+
+    def _moved(self):
+        """Trainable variables that the forward pass sets: by spectral normalisation."""
+        spectral = getattr(self.discriminator, "spectral", False)
+        return self.discriminator.trainable_variables if spectral else ()
 
     @property
     def _conditional(self):
@@ -326,10 +355,11 @@ class Pix2Pix(OwnLosses, keras.Model):
     def log_names(self):
         """The names of a training step's logs, those of both networks' terms."""
         matching = ("feature_matching_loss",) if self.feature_matching_weight else ()
+        penalty = ("gradient_penalty",) if self.gradient_penalty_weight else ()
         return (
             "generator_loss", "generator_adversarial_loss", f"{self.reconstruction}_loss",
             *matching, "discriminator_loss", "discriminator_real_loss", "discriminator_fake_loss",
-            "d_real", "d_fake",
+            *penalty, "d_real", "d_fake",
         )  # fmt: skip
 
     def _seeds(self, inputs, draw):
@@ -381,6 +411,7 @@ class Pix2Pix(OwnLosses, keras.Model):
             "reconstruction": self.reconstruction,
             "reconstruction_weight": self.reconstruction_weight,
             "feature_matching_weight": self.feature_matching_weight,
+            "gradient_penalty_weight": self.gradient_penalty_weight,
             "update": self.update,
             "redraw_fakes": self.redraw_fakes,
             "seed": self.seed,
