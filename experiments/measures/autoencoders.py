@@ -51,7 +51,7 @@ def cvae_figures(model, data, options, asked) -> dict[str, float]:
     """The same of a conditional VAE, and whether its label controls the class."""
     chosen, seed, count = getattr(data, asked.split), asked.seed_of(options), len(data.val.classes)
     classifier = train_classifier(data.train.images, data.train.labels, count, options.seed)
-    generated = np.concatenate(list(generated_by_label(model, count, options.seed, 1)))
+    generated = np.concatenate(list(generated_by_label(model.sample, count, options.seed, 1)))
 
     return {
         **_latent_figures(model, data, (chosen.images, chosen.labels), options, seed),
@@ -68,12 +68,12 @@ def cvae_figures(model, data, options, asked) -> dict[str, float]:
     }  # fmt: skip
 
 
-def generated_by_label(model, classes: int, seed: int, draw: int, count=GENERATED):
+def generated_by_label(sample, classes: int, seed: int, draw: int, count=GENERATED):
     """New images under each label in turn, float32 [count, H, W, 3]; ``draw`` tells one set from
     another."""
     for label in range(classes):
         labels = np.full(count, label, np.int32)
-        yield model.sample(labels, [seed, draw * classes + label]).numpy()
+        yield sample(labels, [seed, draw * classes + label]).numpy()
 
 
 def vq_vae_figures(model, data, options, asked) -> dict[str, float]:

@@ -48,6 +48,7 @@ def vae_section(runs, picture) -> list[str]:
         )
         lines += picture(run, "loss_curves", f"Figure {first + 1}: loss and recon_loss ({style})")
         lines += picture(run, "generated", f"Figure {first + 2}: 8 newly generated faces ({style})")
+        lines += _own_pictures(run, picture)
     return [*lines, f"*{CREDIT}*", ""]
 
 
@@ -79,7 +80,18 @@ def cvae_section(runs, picture) -> list[str]:
     )
     lines += picture(run, "generated", "Faces generated under label 0 and label 1")
     lines += picture(run, "one_latent_each_label", "The same latents under each label (ours)")
-    return lines
+    return lines + _own_pictures(run, picture)
+
+
+def _own_pictures(run, picture):
+    """Of a VAE, where its run has them: those of before have not."""
+    captions = {
+        "generated_mixture": "New faces from Gaussians fitted to the training images' latents",
+        "directions": "One face along the latents' first principal directions, from -3 to 3 "
+        "standard deviations",
+    }
+    there = [stem for stem in captions if run.picture(stem)]
+    return [line for stem in there for line in picture(run, stem, f"{captions[stem]} (ours)")]
 
 
 def vq_vae_section(runs, picture) -> list[str]:

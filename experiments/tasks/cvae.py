@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.launch import pictures
-from experiments.measures.autoencoders import cvae_figures, generated_by_label
+from experiments.measures.autoencoders import cvae_figures, generated_by_label, samplers
 from experiments.tasks.faces import SHOWN
 from experiments.tasks.latents import LatentTask
 from experiments.tasks.task import Built
@@ -47,9 +47,10 @@ class CvaeTask(LatentTask):
         )
         return val.images[rows], val.labels[rows]
 
-    def generated(self):
+    def generated(self, sampler=""):
         """Eight new faces under each label (the report), from other latents each."""
-        found = generated_by_label(self.model, len(self.names), self.config.seed, 0, SHOWN)
+        sample, count = samplers(self.model)[sampler], len(self.names)
+        found = generated_by_label(sample, count, self.config.seed, 0, SHOWN)
         return dict(zip(self.names, map(to_levels, found), strict=True))
 
     def leave(self, folder: Path) -> None:

@@ -23,7 +23,8 @@ class LatentTask(FaceTask):
     """A model with Gaussian latents. A task of its own adds ``about``, ``build``, ``figures`` and
 
     - ``examples()``: images, and labels if it takes such, to reconstruct;
-    - ``generated() -> {name: images}``; ``export(folder)``.
+    - ``generated(sampler="") -> {name: images}``, sampler a key of ``samplers(model)``;
+      ``export(folder)``.
     """
 
     options = VaeOptions
@@ -96,6 +97,7 @@ class LatentTask(FaceTask):
         self._draw_way(figures, *self.examples())
         if self.model.latent_fit:
             self._draw_directions(figures / "directions.png", *self.examples())
+            pictures.image_table(figures / "generated_mixture.png", self.generated("_mixture"))
         write_projector(folder / "logs", means, val.images, val.names)
         self.export(folder / "saved_model")
 

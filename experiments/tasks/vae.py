@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from experiments.measures.autoencoders import vae_figures
+from experiments.measures.autoencoders import samplers, vae_figures
 from experiments.tasks.faces import SHOWN
 from experiments.tasks.latents import LatentTask
 from experiments.tasks.task import Built
@@ -36,9 +36,9 @@ class VaeTask(LatentTask):
         """The first validation images."""
         return [self.data.val.images[:SHOWN]]
 
-    def generated(self):
+    def generated(self, sampler=""):
         """Eight new faces (the report)."""
-        return {"": to_levels(self.model.sample(SHOWN, self.config.seed))}
+        return {"": to_levels(samplers(self.model)[sampler](SHOWN, self.config.seed))}
 
     def export(self, folder: Path) -> None:
         export_vae(self.model, folder)

@@ -127,7 +127,9 @@ def test_of_one_validation_image_the_figures_are_finite_and_the_others_named(
 
 def test_images_under_each_label_differ_by_draw_and_not_from_call_to_call():
     model = CVAE(2, **SMALL)
-    first, again, other = (list(generated_by_label(model, 2, 0, draw, 4)) for draw in (0, 0, 1))
+    first, again, other = (
+        list(generated_by_label(model.sample, 2, 0, draw, 4)) for draw in (0, 0, 1)
+    )
     assert len(first) == 2 and first[0].shape == (4, 16, 16, 3)
     np.testing.assert_array_equal(first[1], again[1])
     assert np.abs(first[1] - other[1]).max() > 0

@@ -74,9 +74,12 @@ FILES = (
 )  # fmt: skip
 OWN_FILES = {
     "vae_anime": ("figures/generated.png", "figures/interpolation.png", "figures/kl_by_latent.png",
-        "logs/latents.tsv",),
+        "figures/generated_mixture.png", "figures/directions.png", "logs/latents.tsv",),
     "vae_cartoon": ("figures/generated.png", "logs/projector_config.pbtxt"),
-    "cvae_faces": ("figures/generated.png", "figures/one_latent_each_label.png"),
+    "cvae_faces": (
+        "figures/generated.png", "figures/one_latent_each_label.png",
+        "figures/generated_mixture.png", "figures/directions.png",
+    ),
     "vq_vae_faces": (
         "figures/reconstructions_of_generated.png", "figures/code_usage.png",
     ),
