@@ -1,4 +1,4 @@
-"""Draw images from a trained VAE or conditional VAE.
+"""Draw images from a trained model that generates: a VAE, a conditional VAE, a VQ-VAE's prior.
 
     python -m experiments.sample --model RUN --count 16 --output FOLDER
 
@@ -20,7 +20,7 @@ class Config:
     """An option without a default must be given."""
 
     model: Path
-    """A finished run of vae_anime, vae_cartoon or cvae_faces, or the SavedModel that one wrote."""
+    """A finished run of vae_anime, vae_cartoon, cvae_faces or vq_prior, or its SavedModel."""
     output: Path
     """The folder to write PNG files to: 0.png, 1.png ..., for each class in a folder of its own."""
     count: int = 16
@@ -31,12 +31,15 @@ class Config:
     """Where latents are drawn from: N(0, I), the prior, or Gaussians that were fitted to those of
     the training images when training ended. auto: these, where the model has them, since faces look
     better (docs/autoencoders.md)."""
+    temperature: float | None = None
+    """Of a prior: below 1 more of what is likely, 0 the likeliest alone. Default: 1."""
     seed: int = 0
     """Image i is a pure function of the model, the seed, the label and i."""
 
     def check(self) -> None:
         """Raise UsageError for a number out of range."""
         check_range(1, count=self.count)
+        check_range(0, temperature=self.temperature)
         check_range(0, 2**31 - 1, seed=self.seed)
 
 

@@ -45,6 +45,14 @@ def bars(path: Path, values: np.ndarray, title: str, axes: tuple[str, str]) -> N
     save(figure, path)
 
 
+def heat_map(path: Path, values: np.ndarray, title: str) -> None:
+    """float [h, w] as colours, with their scale beside them."""
+    figure, axis = pyplot.subplots(figsize=(4.6, 3.8))
+    figure.colorbar(axis.imshow(values))
+    axis.set(title=title, xticks=[], yticks=[])
+    save(figure, path)
+
+
 def curves(
     path: Path, rows: list[dict], groups: dict[str, list[str]], steps_per_epoch: int, epochs=()
 ):

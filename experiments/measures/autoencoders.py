@@ -43,7 +43,7 @@ def vae_figures(model, data, options, asked) -> dict[str, float]:
         **_latent_figures(model, data, (chosen.images,), options, seed),
         **spread_figure("spread", generated),
         **_found_or_said(spread_figure("spread_real", chosen.images[:GENERATED]), "spread_real"),
-        **_sample_distances(asked, model, chosen.images, tf.constant, seed),
+        **sample_distances(asked, model, chosen.images, tf.constant, seed),
     }
 
 
@@ -61,7 +61,7 @@ def cvae_figures(model, data, options, asked) -> dict[str, float]:
                 np.repeat(np.arange(count), GENERATED),
             ), *(f"spread_real_{k}" for k in range(count)),
         ),
-        **_sample_distances(
+        **sample_distances(
             asked, model, chosen.images, lambda n: tf.range(n) % count, seed
         ),
         **_distances_by_label(asked, model, chosen, count, seed),
@@ -174,11 +174,11 @@ def _distances_by_label(asked, model, chosen, count, seed):
     for label in range(count):
         real = chosen.images[chosen.labels == label]
         same = functools.partial(np.full, fill_value=np.int32(label))
-        found |= _sample_distances(asked, model, real, same, seed, f"_{label}")
+        found |= sample_distances(asked, model, real, same, seed, f"_{label}")
     return found
 
 
-def _sample_distances(asked, model, real, given, seed, mode=""):
+def sample_distances(asked, model, real, given, seed, mode=""):
     """Of as many images as there are real ones, from N(0, I) and from the fitted Gaussians.
 
     Args: given: a count -> what ``sample`` takes for as many; mode: as of ``Asked.compared``.

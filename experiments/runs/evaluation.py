@@ -11,6 +11,7 @@ from experiments.launch.output import make_writable
 from experiments.launch.saved_models import load_saved_model
 from experiments.measures.asked import Asked
 from experiments.measures.distances import by_hed, by_inception
+from experiments.tasks.code_prior import CodePriorTask
 from experiments.tasks.cvae import CvaeTask
 from experiments.tasks.pix2pix import Pix2PixTask
 from experiments.tasks.vae import VaeTask
@@ -25,6 +26,7 @@ KINDS = {  # experiment of config.json -> (task, what it is, functions that its 
     "vae_cartoon": (_cartoon, *_VAE),
     "vq_vae_faces/vae": (_anime, *_VAE),  # an older version trained one in the run of a VQ-VAE
     "cvae_faces": (CvaeTask, *_VAE),
+    "vq_prior": (CodePriorTask, "prior", ["sample", "log_prob", "encode"]),
     "vq_vae_faces": (VqVaeTask, "VQ-VAE", ["encode", "reconstruct"]),
 }
 

@@ -4,21 +4,21 @@ from experiments.launch.markdown import inline, table
 from tf_gen.training.run_dir import RunDir
 
 
-def write_readme(folder: RunDir, title: str, loading: str, about_files: list[str]) -> None:
+def write_readme(folder: RunDir, about, about_files: list[str]) -> None:
     """Write README.md from config.json, metrics.json and the figures that are there.
 
     Args:
-        loading: Markdown on how to load the model; ``{path}`` stands for the run folder.
+        about: ``experiments.tasks.task.About``.
         about_files: lines of Markdown on the files that were read.
     """
     config, metrics = folder.read("config.json"), folder.read("metrics.json")
     figures = sorted((folder / "figures").glob("*.png"))
     lines = [
-        f"# {title}",
+        f"# {about.title}",
         "",
         f"Data: {metrics['data_source']}, {metrics['train_examples']} training and "
         f"{metrics['val_examples']} validation examples; {metrics['steps']} steps "
-        f"({metrics['epochs']:g} epochs). The figures are of the last step's weights; validation "
+        f"({metrics['epochs']:g} epochs). The figures are of {about.kept} weights; validation "
         "images are in [0, 1].",
         "",
         *([f"{inline(metrics['data_note'])}.", ""] if "data_note" in metrics else []),
@@ -26,7 +26,7 @@ def write_readme(folder: RunDir, title: str, loading: str, about_files: list[str
         *table(["figure", "value"], [f for f in metrics.items() if isinstance(f[1], float)], 6),
         "## The model",
         "",
-        loading.replace("{path}", str(folder.path)),
+        about.loading.replace("{path}", str(folder.path)),
         "## Pictures",
         "",
         *[f"![{path.stem}](figures/{path.name})\n" for path in figures],

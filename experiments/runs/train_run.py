@@ -220,5 +220,5 @@ class Run:
         }
         folder.write("metrics.json", metrics)
         about_files = files_summary(account.files) if account.files else []
-        write_readme(folder, task.about.title, task.about.loading, about_files)
+        write_readme(folder, task.about, about_files)
         print(f"{folder.path}: done; its README.md shows the figures and how to load the model")

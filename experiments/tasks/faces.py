@@ -34,10 +34,10 @@ class FaceTask:
     ``build``, ``leave`` and
 
     - ``figures``: of ``experiments.measures.autoencoders``; ``curves``: title -> logs;
-    - ``progress_logs``, ``best_by``: see ``About``.
+    - ``progress_logs``, ``best_by``, ``kept``: see ``About``.
     """
 
-    best_by = "val_loss"
+    best_by, kept = "val_loss", "the last step's"
 
     def __init__(self, config, styles, by_class=False):
         self.config, self.data = config, load_faces(config, styles, by_class)
@@ -46,10 +46,15 @@ class FaceTask:
         """What is said of the task. Args: lines: of Python, that use ``model``; more: Markdown."""
         loading = (LOADING + more).replace("{lines}", lines)
         loading = loading.replace("{size}", str(self.config.image_size))
-        return About(title, loading, self.progress_logs, self.best_by)
+        return About(title, loading, self.progress_logs, self.best_by, self.kept)
 
     def compiled(self, model_class, epoch_steps, **own) -> Built:
-        """A compiled model with the options that all share."""
+        """A compiled autoencoder with the options that all of them share."""
+        shared = {name: getattr(self.config, name) for name in ("normalization", "pool_last")}
+        return self.made(model_class, epoch_steps, **shared, **own)
+
+    def made(self, model_class, epoch_steps, **options) -> Built:
+        """A compiled model of these options."""
         self.epoch_steps, config, count = epoch_steps, self.config, len(self.data.train)
         if count < config.batch_size:
             raise UsageError(
@@ -58,11 +63,7 @@ class FaceTask:
             )
         keras.utils.set_random_seed(config.seed)
         self.model = model = model_class(
-            normalization=config.normalization,
-            pool_last=config.pool_last,
-            seed=config.seed,
-            dtype=dtype_policy(config.precision),
-            **own,
+            seed=config.seed, dtype=dtype_policy(config.precision), **options
         )
         model.compile(FusedAdam(config.learning_rate))
         model.optimizer.build(model.trainable_variables)

@@ -271,3 +271,38 @@ class VqVaeOptions(FaceOptions):
                     f"--{name.replace('_', '-')}: --codebook finite_scalar has no codebook that "
                     "learns, and takes --levels alone; leave it out"
                 )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VqPriorOptions(TrainingOptions):
+    """Options of the prior over a VQ-VAE's codes."""
+
+    vq_run: Path = may_change(dataclasses.MISSING)
+    """A finished run of vq_vae_faces, whose codes are learned; its images, their size and crop are
+    taken."""
+    data: str | None = may_change(None)
+    """Where these images lie, if no longer where that run found them. Default: there."""
+    epochs: int = may_change(20)
+    """Times that each image's codes are shown (ours). The epoch that validates best is kept."""
+    width: int = 96
+    """Channels of the network's blocks (ours)."""
+    depth: int = 6
+    """Blocks (ours)."""
+    dropout: float = 0.1
+    """Share of what a block adds that training drops (ours)."""
+
+    def check(self) -> None:
+        super().check()
+        check_range(1, width=self.width, depth=self.depth)
+        if not 0.0 <= self.dropout < 1.0:
+            raise UsageError(f"--dropout {self.dropout}: must be at least 0 and less than 1")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VqPriorRun(VqPriorOptions):
+    """And what the VQ-VAE's run says (``tasks.code_prior.of_vq_run``)."""
+
+    crop: tuple[float, ...] = (1.0,)
+    image_size: int = 64
+    codes: int = 512
+    vq_digest: str = ""  # of its weights

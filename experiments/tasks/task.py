@@ -50,12 +50,14 @@ class About(NamedTuple):
             which ``{path}`` stands for the run folder.
         progress_logs: the logs on the progress line.
         best_by: the validation figure, lower is better, by which the best epoch's weights are kept.
+        kept: in words, whose weights the run's figures and models are of.
     """
 
     title: str
     loading: str
     progress_logs: tuple[str, ...]
     best_by: str
+    kept: str = "the last step's"
 
 
 class Built(NamedTuple):

@@ -1,4 +1,4 @@
-"""Images drawn from a trained VAE or conditional VAE, as PNG files."""
+"""Images drawn from a trained model that generates, as PNG files."""
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,7 @@ BATCH = 100
 
 def draw_images(config) -> int:
     """Draw and write the images; returns the exit code."""
-    model = load_saved_model("model", config.model, "VAE", ["sample", "decode"])
+    model = load_saved_model("model", config.model, "model that generates", ["sample", "decode"])
     classes = class_names(model)
     labels = chosen_labels(config.label, classes)
     sample, sampler = chosen_sampler(model, config)
@@ -55,6 +55,13 @@ def chosen_labels(wanted: str | None, classes: list[str] | None) -> list[int | N
 
 def chosen_sampler(model, config):
     """(The function that draws, what is said of it). Raises: UsageError if the model lacks it."""
+    if hasattr(model, "sample_codes"):
+        temperature = 1.0 if config.temperature is None else config.temperature
+        return lambda given, seed: model.decode(model.sample_codes(given, seed, temperature)), (
+            f"from the prior over its codes, at temperature {temperature:g}"
+        )
+    if config.temperature is not None:
+        raise UsageError("--temperature: only a prior over codes has one; leave it out")
     found = getattr(model, "sample_mixture", None)
     if config.sampler == "normal" or (config.sampler == "auto" and found is None):
         return model.sample, "from N(0, I)"

@@ -24,6 +24,12 @@ def of_multiples(images, multiple):
     return _after(tf.debugging.assert_equal(tf.shape(images)[1:3] % multiple, 0, told), images)
 
 
-def _after(check, images):
+def not_negative(temperature):
+    """The same temperature; running the graph fails if it is below 0."""
+    told = ["temperature", temperature, "must be at least 0"]
+    return _after(tf.debugging.Assert(temperature >= 0.0, told), temperature)
+
+
+def _after(check, value):
     with tf.control_dependencies([check]):
-        return tf.identity(images)
+        return tf.identity(value)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from ._checks import in_unit_range, of_multiples
+from ._checks import in_unit_range, not_negative, of_multiples
 from ._saving import save
 
 
@@ -123,6 +123,56 @@ def export_vq_vae(model, folder):
         "decode": (_function(lambda codes: model.decode(codes), codes), ["outputs"]),
     }  # fmt: skip
     save(folder, model.variables, functions, default="reconstruct")
+
+
+def export_code_prior(model, folder):
+    """Write a ``CodePrior`` that has a VQ-VAE as a SavedModel.
+
+    - ``sample(count, seed)``, also ``serving_default``: int32 and int32 [2] -> ``outputs``, images
+      [count, H, W, C] in [0, 1];
+    - ``sample_codes(count, seed, temperature)`` -> ``codes``, int32 [count, h, w];
+    - ``log_prob(codes)``: int32 [B, h, w] -> ``log_probs``, float32 [B], in nats;
+    - ``encode(images)`` -> ``codes`` and ``decode(codes)`` -> ``outputs``, by the VQ-VAE.
+
+    With num_classes, ``labels``, int32 [B], stand in the place of the count, and behind the codes
+    of ``log_prob``.
+    """
+    vq_vae, labelled = model.vq_vae, bool(model.num_classes)
+    images = tf.TensorSpec([None, None, None, vq_vae.channels], tf.float32)
+    codes = tf.TensorSpec([None, *model.grid], tf.int32)
+    labels, count = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
+    seed, temperature = tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.float32)
+
+    def checked(images):
+        return in_unit_range(of_multiples(images, vq_vae.encoder.factor))
+
+    if labelled:
+        sampling = {
+            "sample": lambda labels, seed: model.sample(tf.size(labels), seed, labels=labels),
+            "sample_codes": lambda labels, seed, temperature: model.sample_codes(
+                tf.size(labels), seed, not_negative(temperature), labels
+            ),
+            "log_prob": lambda codes, labels: model.log_prob(codes, labels),
+        }
+    else:
+        sampling = {
+            "sample": lambda count, seed: model.sample(count, seed),
+            "sample_codes": lambda count, seed, temperature: model.sample_codes(
+                count, seed, not_negative(temperature)
+            ),
+            "log_prob": lambda codes: model.log_prob(codes),
+        }
+    first, given = (labels, [codes, labels]) if labelled else (count, [codes])
+    functions = {
+        "sample": (_function(sampling["sample"], first, seed), ["outputs"]),
+        "sample_codes": (
+            _function(sampling["sample_codes"], first, seed, temperature), ["codes"],
+        ),
+        "log_prob": (_function(sampling["log_prob"], *given), ["log_probs"]),
+        "encode": (_function(lambda images: model.encode(checked(images)), images), ["codes"]),
+        "decode": (_function(lambda codes: model.decode(codes), codes), ["outputs"]),
+    }  # fmt: skip
+    save(folder, model.variables, functions, default="sample")
 
 
 def _function(function, *specs):

@@ -2,6 +2,7 @@
 
 from .convolutions import DoublingConv2D, HalvingConv2D
 from .finite_scalar_quantizer import FiniteScalarQuantizer
+from .gated_block import GatedBlock
 from .gaussian_sampling import GaussianSampling, bounded_log_var
 from .noise import ExampleDropout, InputNoise, example_normal, example_seeds, example_uniform
 from .normalization import BatchNorm, InstanceNorm, SpectralNormalization, make_normalization
@@ -18,6 +19,7 @@ __all__ = [
     "DownBlock",
     "ExampleDropout",
     "FiniteScalarQuantizer",
+    "GatedBlock",
     "GaussianSampling",
     "HalvingConv2D",
     "InputNoise",

@@ -34,13 +34,14 @@ def example_uniform(seeds, count, stream=0):
     makes a GPU wait for the host at each. The hash is ``pcg4d`` of Jarzynski and Olano (Hash
     Functions for GPU Rendering, JCGT 9(3), 2020) of (index, seed, stream).
 
-    Args: stream: an int that keeps apart what is drawn from the same seeds.
+    Args: stream: an int, or int32 [], that keeps apart what is drawn from the same seeds.
     """
     quarter = (count + 3) // 4  # of the numbers: the hash gives four each
     seeds = tf.bitcast(tf.convert_to_tensor(seeds, tf.int32), tf.uint32)
     first, second = tf.unstack(seeds[:, None], axis=2)  # [B, 1] each
     index = tf.bitcast(tf.range(quarter), tf.uint32)[None]  # [1, quarter]
-    hashed = tf.concat(_pcg4d(index, first, second, tf.constant(stream, tf.uint32)), axis=1)
+    stream = tf.bitcast(tf.convert_to_tensor(stream, tf.int32), tf.uint32)
+    hashed = tf.concat(_pcg4d(index, first, second, stream), axis=1)
     return tf.cast(_shifted(hashed[:, :count], 8), tf.float32) * 2.0**-24
 
 

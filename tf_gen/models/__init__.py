@@ -1,5 +1,6 @@
 """Models: Keras subclassed models, each with its own ``train_step``."""
 
+from .code_prior import CodePrior
 from .cvae import CVAE
 from .multi_scale_discriminator import MultiScaleDiscriminator
 from .patch_discriminator import PatchDiscriminator
@@ -13,6 +14,7 @@ __all__ = [
     "CVAE",
     "VAE",
     "VQVAE",
+    "CodePrior",
     "MultiScaleDiscriminator",
     "PatchDiscriminator",
     "Pix2Pix",

@@ -108,6 +108,21 @@ def images_labels_and_targets_of(batch):
     return x, y, x, weights
 
 
+def codes_and_labels_of(batch, with_labels):
+    """(codes, labels or None, weights or None) of a prior's batch: codes, or ``(codes, labels)``,
+    which may be the first of a tuple. Raises: UserError for one of anything else."""
+    x, y, weights = _parts_of(batch)
+    if isinstance(x, tuple | list) and len(x) == 2 and y is None:
+        x, y = x
+    if with_labels and y is None:
+        raise UserError("the model takes codes and their labels: give it (codes, labels)")
+    if not with_labels and y is not None:
+        raise UserError(
+            "the model takes codes alone: leave the labels out, or make it with num_classes"
+        )
+    return x, y, weights
+
+
 def inputs_and_targets_of(batch):
     """(inputs, targets) of a batch of pairs. Raises: UserError for one of anything else."""
     x, y, weights = _parts_of(batch)
