@@ -16,6 +16,7 @@ from tf_gen import (
     CVAE,
     VAE,
     VQVAE,
+    CodePrior,
     MultiScaleDiscriminator,
     PatchDiscriminator,
     Pix2Pix,
@@ -68,6 +69,12 @@ def vq_vae_residual(channels=3, restart_below=0.5, **options):
     return VQVAE(channels, filters=(4, 8), quantizer=sum_of_two, **options)
 
 
+def code_prior(channels=3, normalization="none", **options):
+    autoencoder = vq_vae(channels, normalization=normalization, **options)
+    given = {"num_classes": 3, "grid": 4, "width": 4, "depth": 2, **options}
+    return CodePrior(8, vq_vae=autoencoder, **given)
+
+
 def generator(channels=3, normalization="batch", **options):
     model = UNetGenerator(4, 2, channels, normalization, name="generator", **options)
     model.build((None, 16, 16, channels))
@@ -104,6 +111,16 @@ def with_labels(images):
     return images, LABELS[: len(images)]
 
 
+def with_codes(images):
+    """Some codes of each image, and labels."""
+    return np.int32(np.nan_to_num(images[:, ::4, ::4, 0]) * 7), LABELS[: len(images)]
+
+
+def with_codes_and_weights(images):
+    """The weights are 1, or as little a number as the image."""
+    return *with_codes(images), 1 + 0 * images.sum((1, 2, 3))
+
+
 CASES = {
     "vae": Case(vae, batch=lambda images: images),
     "cvae": Case(cvae, with_labels, with_labels),
@@ -111,6 +128,7 @@ CASES = {
     "vq_vae_ema": Case(vq_vae_ema, batch=lambda images: images),
     "vq_vae_finite_scalar": Case(vq_vae_finite_scalar, batch=lambda images: images),
     "vq_vae_residual": Case(vq_vae_residual, batch=lambda images: images),
+    "code_prior": Case(code_prior, with_codes, with_codes_and_weights),
     "pix2pix": Case(pix2pix, batch=lambda images: (images, 1 - images)),
     "generator": Case(generator),
     "resnet": Case(resnet),
@@ -202,6 +220,8 @@ ARGUMENTS = {
     VAE: {**CONVOLUTIONS, **ELBO},
     CVAE: {**CONVOLUTIONS, **ELBO, "num_classes": 3},
     VQVAE: {**CONVOLUTIONS, **CODEBOOK, "commitment_weight": 0.5, "seed": 3},
+    CodePrior: {"codes": 5, "num_classes": 3, "grid": (2, 3), "width": 4, "depth": 2,
+                "kernel": (3, 3), "dropout": 0.2, "seed": 3},
     Pix2Pix: {**GAN, "update": "simultaneous", "redraw_fakes": True, "seed": 3},
     UNetGenerator: {
         "filters": 2, "depth": 2, "output_channels": 1, "normalization": "none", "dropout": 0.2,
@@ -224,7 +244,7 @@ ARGUMENTS = {
 
 @pytest.mark.parametrize("model", ARGUMENTS)
 def test_every_argument_has_a_default_and_is_in_the_configuration(model):
-    networks = {"generator", "discriminator", "kwargs"}  # of Pix2Pix: in the list above
+    networks = {"generator", "discriminator", "vq_vae", "kwargs"}  # in the list above
     assert set(inspect.signature(model).parameters) - networks == set(ARGUMENTS[model])
     for given in ({}, ARGUMENTS[model]):
         config = model(**given).get_config()
@@ -254,9 +274,9 @@ def test_an_example_gives_the_same_alone_as_among_others(name):
 def test_channels_are_free(name, channels):
     model = made(name, channels=channels)
     outputs = model(CASES[name].inputs(images(2, channels)))
-    # of the discriminator: one logit for each patch
-    expected = (2, 6, 6, 1) if name == "discriminator" else (2, 16, 16, channels)
-    assert outputs.shape == expected
+    # logits of patches, and of codes
+    own = {"discriminator": (2, 6, 6, 1), "code_prior": (2, 4, 4, 8)}
+    assert outputs.shape == own.get(name, (2, 16, 16, channels))
 
 
 @every_model
@@ -377,7 +397,8 @@ def test_a_step_compiled_by_xla_equals_one_that_is_not_and_is_undone_like_it(nam
 @every_trainable_model
 def test_what_is_not_trainable_does_not_change_in_any_way(name):
     model = compiled(name)
-    frozen = [model.generator] if name == "pix2pix" else [model.encoder]
+    first = {"pix2pix": "generator", "code_prior": "embedding"}.get(name, "encoder")
+    frozen = [getattr(model, first)]
     frozen += [model.quantizer] if "vq" in name else []
     for part in frozen:
         part.trainable = False
@@ -413,7 +434,7 @@ LOSSES = {
     "vae": {"loss", "recon_loss", "kl_loss"},
     "vq_vae": {"loss", "recon_loss", "codebook_loss", "commitment_loss", "perplexity"},
 }
-LOSSES |= {"cvae": LOSSES["vae"]}
+LOSSES |= {"cvae": LOSSES["vae"], "code_prior": {"loss", "bits_per_code"}}
 LOSSES |= {f"vq_vae_{name}": LOSSES["vq_vae"] for name in ("ema", "finite_scalar", "residual")}
 EVALUATED = LOSSES | {"pix2pix": {"l1", "psnr", "ssim"}}  # what a validation gives
 LOSSES["pix2pix"] = {
@@ -494,7 +515,7 @@ def test_the_last_validation_is_what_evaluate_finds_and_finds_again(name, fitted
 @every_common_model
 def test_our_loop_gives_the_weights_and_the_figures_of_fit(name, fitted):
     model, epochs = compiled(name), []
-    if "vq" in name:
+    if name.startswith("vq"):
         model.start_codebook(images(2))
     record = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: epochs.append(dict(logs))
@@ -522,7 +543,8 @@ def test_arrays_train_as_the_dataset_does(name, fresh, fitted):
 
 @every_common_model
 def test_fit_comes_close_to_a_few_images(name, fresh):
-    model, error = fresh(name), "l1" if name == "pix2pix" else "recon_loss"
+    model = fresh(name)
+    error = {"pix2pix": "l1", "code_prior": "loss"}.get(name, "recon_loss")
     model.optimizer.learning_rate = 0.01
     flat = np.broadcast_to(np.eye(4, 3, dtype=np.float32)[:, None, None], (4, 16, 16, 3))
     data = tf.data.Dataset.from_tensor_slices(CASES[name].batch(flat)).batch(4)
@@ -535,6 +557,8 @@ def test_fit_comes_close_to_a_few_images(name, fresh):
 def last_kernels(model):
     if isinstance(model, Pix2Pix):
         return [model.generator.output_convolution.kernel, model.discriminator.logits.kernel]
+    if isinstance(model, CodePrior):
+        return [model.head.kernel]
     return [model.decoder.output_convolution.kernel]
 
 
@@ -583,6 +607,7 @@ WHOLE = {
     "vq_vae_ema": {"restart_below": 2.0},
     "vq_vae_finite_scalar": {},
     "vq_vae_residual": {"restart_below": 2.0},
+    "code_prior": {},
     "pix2pix": {},
 }
 

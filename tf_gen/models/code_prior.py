@@ -67,6 +67,8 @@ class CodePrior(OwnLosses, keras.Model):
         check_policy(self.dtype_policy)
         check_at_least(1, codes=codes, width=width, depth=depth)
         check_at_least(1, num_classes=1 if num_classes is None else num_classes)
+        if kernel[0] < 2 or kernel[1] % 2 == 0:
+            raise UserError(f"kernel {tuple(kernel)}: must be 2 rows or more, of odd width")
         if vq_vae is not None and vq_vae.codes != codes:
             raise UserError(f"codes {codes}: the VQ-VAE has {vq_vae.codes}; give as many")
         self.codes = codes
@@ -80,7 +82,8 @@ class CodePrior(OwnLosses, keras.Model):
         self.seed = seed
 
         if vq_vae is not None:
-            vq_vae.trainable = False
+            vq_vae.trainable = True  # else False would be passed over in one that was loaded as
+            vq_vae.trainable = False  # such: it would not reach its layers
         self.embedding = self._embedding("embedding", codes + 1)  # 0: outside of the grid
         count = math.prod(self.grid)
         self.places = [self._embedding(f"{way}_places", count) for way in ("down", "right")]
