@@ -85,7 +85,8 @@ RESULTS = {"MSE": ("val_mse", "val_mse_mean_image"), "L1": ("val_l1", "val_l1_me
 def test_readmes_results_are_those_of_the_records():
     text = (ROOT / "README.md").read_text()
     rows = re.findall(r"\]\(docs/runs/(\w+)\) \| ([\d,]+) .*? \| (\d+) \| (.*) \|", text)
-    assert {name for name, *_ in rows} == set(RUNS)
+    recorded = {name for name in RUNS if (ROOT / "docs" / "runs" / name).is_dir()}
+    assert {name for name, *_ in rows} == recorded
     for name, examples, epochs, measured in rows:
         run = Run(name, ROOT / "docs" / "runs" / name)
         assert f"{run.metrics['train_examples']:,}" == examples and run.done == epochs

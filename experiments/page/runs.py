@@ -15,6 +15,7 @@ RUNS = {  # name -> (command, its options); in the order in which they are train
     "vae_cartoon": ("vae_cartoon", ()),
     "cvae_faces": ("cvae_faces", ()),
     "vq_vae_faces": ("vq_vae_faces", ()),
+    "vq_prior": ("vq_prior", ()),
     "aerial_to_map": ("pix2pix_maps", ("--direction", "aerial_to_map")),
     "map_to_aerial": ("pix2pix_maps", ("--direction", "map_to_aerial")),
 }
@@ -122,8 +123,14 @@ def complete(config) -> int:
 def _complete_run(config, name, seed):
     (command, own), folder = RUNS[name], config.runs / folder_name(name, seed)
     if not Run(name, folder).finished:
+        vq_vae = config.runs / folder_name("vq_vae_faces", seed)
+        if command == "vq_prior" and not (vq_vae / "model.keras").exists():
+            print(f"=== {folder.name}: not trained: of {vq_vae.name} there is but a record")
+            return DONE
         print(f"=== {folder.name}: training", flush=True)
         options = [*own, *_training_options(config, command), "--seed", seed, "--run-dir", folder]
+        if command == "vq_prior":
+            options += ["--vq-run", vq_vae]
         vae = config.runs / folder_name("vae_anime", seed)
         if command == "vq_vae_faces" and (vae / "saved_model").is_dir():
             options += ["--vae-run", vae]
@@ -137,9 +144,10 @@ def _complete_run(config, name, seed):
 
 
 def _training_options(config, command):
-    options = ["--data", config.data]
-    if config.data_dir:
-        options += ["--data-dir", config.data_dir]
+    options = []
+    if command != "vq_prior":  # which takes what its VQ-VAE was trained on
+        options = ["--data", config.data]
+        options += ["--data-dir", config.data_dir] if config.data_dir else []
     if config.max_steps:
         options += ["--max-steps", config.max_steps]
     if command == "pix2pix_maps":

@@ -11,6 +11,7 @@ from tf_gen.data.published.sets import MAPS, compare
 REPORT = Path(__file__).parents[1] / "report"
 PARTS = ("vae", "cvae", "vq_vae", "pix2pix")  # in the report's order
 PART_OF = {"vae_anime": "vae", "vae_cartoon": "vae", "cvae_faces": "cvae", "vq_vae_faces": "vq_vae",
+           "vq_prior": "vq_vae",
            "aerial_to_map": "pix2pix", "map_to_aerial": "pix2pix"}  # fmt: skip
 SOURCES = {
     "synthetic": "**synthetic**, drawn by the package: not the report's images",
@@ -69,7 +70,8 @@ def filled(rows: list[list]) -> list[list]:
 def command(name: str) -> str:
     """What trains a run where this page looks for it."""
     script, options = RUNS[name]
-    line = ["python -m", f"experiments.{script}", *options, "--data DATA", f"--run-dir RUNS/{name}"]
+    data = "--vq-run RUNS/vq_vae_faces" if script == "vq_prior" else "--data DATA"
+    line = ["python -m", f"experiments.{script}", *options, data, f"--run-dir RUNS/{name}"]
     return f"`{' '.join(line)}`"
 
 

@@ -56,6 +56,10 @@ def chosen_labels(wanted: str | None, classes: list[str] | None) -> list[int | N
 def chosen_sampler(model, config):
     """(The function that draws, what is said of it). Raises: UsageError if the model lacks it."""
     if hasattr(model, "sample_codes"):
+        if config.sampler != "auto":
+            raise UsageError(
+                f"--sampler {config.sampler}: a prior draws codes, no latents; leave it out"
+            )
         temperature = 1.0 if config.temperature is None else config.temperature
         return lambda given, seed: model.decode(model.sample_codes(given, seed, temperature)), (
             f"from the prior over its codes, at temperature {temperature:g}"

@@ -15,6 +15,7 @@ from PIL import Image
 
 from experiments.measures import distances
 from experiments.runs.train_run import Run
+from experiments.tasks.code_prior import CodePriorTask
 from experiments.tasks.cvae import CvaeTask
 from experiments.tasks.pix2pix import Pix2PixTask
 from experiments.tasks.vae import VaeTask
@@ -83,6 +84,7 @@ RUNS = {  # name -> command, and its options beside the data
     "vae_cartoon": ("vae_cartoon", {"image_size": 16, "batch_size": 8}),
     "cvae_faces": ("cvae_faces", {"image_size": 16, "batch_size": 8}),
     "vq_vae_faces": ("vq_vae_faces", {"image_size": 16, "batch_size": 8}),
+    "vq_prior": ("vq_prior", {"width": 4, "depth": 2, "batch_size": 8}),
 }  # fmt: skip
 
 
@@ -90,6 +92,7 @@ FIGURES = {  # of an epoch's end, as logs/epochs.csv has them
     Pix2PixTask: [f"val_{name}_report_mode" for name in ("l1", "psnr", "ssim")],
     VaeTask: ["val_kl_loss", "val_loss", "val_recon_loss"],
     CvaeTask: ["val_kl_loss", "val_loss", "val_recon_loss"],
+    CodePriorTask: ["val_bits_per_code", "val_loss"],
     VqVaeTask: [
         f"val_{name}"
         for name in ("codebook_loss", "commitment_loss", "loss", "perplexity", "recon_loss")
@@ -107,6 +110,8 @@ def finished(shared, maps, faces):
         options = {"data": str(data), "max_steps": 4, **options}
         if command == "vq_vae_faces":
             options["vae_run"] = get("vae_anime")
+        if command == "vq_prior":
+            options |= {"vq_run": get("vq_vae_faces"), "data": None}
         door = importlib.import_module(f"experiments.{command}")
 
         def train(folder):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_gen import CVAE, VAE, VQVAE
-from tf_gen.export import export_cvae, export_vae, export_vq_vae
+from tf_gen import CVAE, VAE, VQVAE, CodePrior
+from tf_gen.export import export_code_prior, export_cvae, export_vae, export_vq_vae
 from tf_gen.layers import FiniteScalarQuantizer, ResidualQuantizer, VectorQuantizer
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (7, 16, 16, 3)).astype(np.float32)
@@ -43,6 +43,25 @@ def vq_vae(tmp_path_factory):
     model.quantizer.start_from(model._vectors(IMAGES))
     export_vq_vae(model, folder)
     return model, folder, tf.saved_model.load(str(folder))
+
+
+def exported_prior(folder, **options):
+    keras.utils.set_random_seed(1)
+    vq_vae = VQVAE(codes=8, **SMALL)
+    vq_vae.quantizer.start_from(vq_vae._vectors(IMAGES))
+    model = CodePrior(8, vq_vae=vq_vae, grid=4, width=4, depth=2, **options)
+    export_code_prior(model, folder)
+    return model, folder, tf.saved_model.load(str(folder))
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory):
+    return exported_prior(tmp_path_factory.mktemp("prior") / "model")
+
+
+@pytest.fixture(scope="module")
+def labelled_prior(tmp_path_factory):
+    return exported_prior(tmp_path_factory.mktemp("labelled_prior") / "model", num_classes=3)
 
 
 def same(found, expected):
@@ -112,6 +131,32 @@ def test_a_loaded_vq_vae_of_another_quantiser_has_codes_of_its_shape(name, tmp_p
     same(loaded.decode(codes), model.reconstruct(IMAGES))
 
 
+def test_a_loaded_prior_does_what_the_model_does(prior):
+    model, _, loaded = prior
+    codes = loaded.encode(IMAGES)
+    np.testing.assert_array_equal(codes, model.encode(IMAGES))
+    same(loaded.log_prob(codes), model.log_prob(codes))
+    same(loaded.decode(codes), model.decode(codes))
+    np.testing.assert_array_equal(
+        loaded.sample_codes(3, SEED, 0.5), model.sample_codes(3, SEED, 0.5)
+    )
+    same(loaded.sample(3, SEED), model.sample(3, SEED))
+    same(loaded.sample(7, SEED)[:3], loaded.sample(3, SEED))
+
+
+def test_a_loaded_prior_of_classes_does_what_the_model_does(labelled_prior):
+    model, _, loaded = labelled_prior
+    codes = loaded.sample_codes(LABELS, SEED, 1.0)
+    np.testing.assert_array_equal(codes, model.sample_codes(7, SEED, labels=LABELS))
+    same(loaded.log_prob(codes, LABELS), model.log_prob(codes, LABELS))
+    same(loaded.sample(LABELS, SEED), model.decode(codes))
+
+
+def test_a_temperature_below_0_is_refused(prior):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must be at least 0"):
+        prior[2].sample_codes(1, SEED, -1.0)
+
+
 def test_a_loaded_vq_vae_takes_any_size_that_halves(vq_vae):
     assert vq_vae[2].reconstruct(np.zeros((1, 24, 8, 3), np.float32)).shape == (1, 24, 8, 3)
     with pytest.raises(tf.errors.InvalidArgumentError, match="multiples of 4"):
@@ -162,6 +207,20 @@ SIGNATURES = {
         "encode": ({"images"}, {"codes"}),
         "decode": ({"codes"}, {"outputs"}),
     },
+    "prior": {
+        "sample": ({"count", "seed"}, {"outputs"}),
+        "sample_codes": ({"count", "seed", "temperature"}, {"codes"}),
+        "log_prob": ({"codes"}, {"log_probs"}),
+        "encode": ({"images"}, {"codes"}),
+        "decode": ({"codes"}, {"outputs"}),
+    },
+    "labelled_prior": {
+        "sample": ({"labels", "seed"}, {"outputs"}),
+        "sample_codes": ({"labels", "seed", "temperature"}, {"codes"}),
+        "log_prob": ({"codes", "labels"}, {"log_probs"}),
+        "encode": ({"images"}, {"codes"}),
+        "decode": ({"codes"}, {"outputs"}),
+    },
 }
 
 
@@ -172,14 +231,19 @@ def test_signatures_have_the_contracts_names(name, request):
         key: (set(f.structured_input_signature[1]), set(f.structured_outputs))
         for key, f in found.items()
     }
-    assert named == SIGNATURES[name] | {"serving_default": SIGNATURES[name]["reconstruct"]}
+    default = SIGNATURES[name].get("reconstruct") or SIGNATURES[name]["sample"]
+    assert named == SIGNATURES[name] | {"serving_default": default}
 
 
 ELSEWHERE = """
 import sys
 sys.modules["tf_gen"] = sys.modules["experiments"] = sys.modules["keras"] = None
 import numpy as np, tensorflow as tf
-for folder, file in zip(sys.argv[1::2], sys.argv[2::2]):
+*given, folder, file = sys.argv[1:]
+prior = tf.saved_model.load(folder)
+drawn = prior.sample(tf.constant(2), tf.constant([1, 2]))
+np.testing.assert_allclose(drawn, np.load(file), atol=1e-5)
+for folder, file in zip(given[::2], given[1::2]):
     model, data = tf.saved_model.load(folder), dict(np.load(file))
     named = {key: value for key, value in data.items() if key != "expected"}
     for count in (1, 7):
@@ -197,10 +261,13 @@ for folder, file in zip(sys.argv[1::2], sys.argv[2::2]):
 
 def test_a_process_that_cannot_import_the_package_loads_each_of_them(request, tmp_path):
     given = []
-    for name in SIGNATURES:
+    for name in ("vae", "cvae", "vq_vae"):
         model, folder, _ = request.getfixturevalue(name)
         named = {"images": IMAGES, "labels": LABELS} if name == "cvae" else {"images": IMAGES}
         expected = model.reconstruct(*named.values())
         np.savez(tmp_path / f"{name}.npz", **named, expected=expected)
         given += [folder, tmp_path / f"{name}.npz"]
+    prior, folder, _ = request.getfixturevalue("prior")
+    np.save(tmp_path / "drawn.npy", prior.sample(2, [1, 2]))
+    given += [folder, tmp_path / "drawn.npy"]
     subprocess.run([sys.executable, "-c", ELSEWHERE, *given], check=True, cwd=tmp_path)

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def runs(faces, tmp_path_factory):
-    """Two of the six runs: one trained here on a folder, that is as if on real images, and the
+    """Two of the seven runs: one trained here on a folder, that is as if on real images, and the
     record of another, both of which the page takes."""
     folder = tmp_path_factory.mktemp("runs")
     shutil.copytree(ROOT / "docs" / "runs" / "map_to_aerial", folder / "map_to_aerial")
@@ -84,14 +84,16 @@ def test_cells_are_the_runs_own_figures(page, runs):
 def test_what_is_missing_says_which_command_would_fill_it(page):
     line = "`python -m experiments.vae_cartoon --data DATA --run-dir RUNS/vae_cartoon`"
     assert f"| vae_cartoon | no run yet: {line} |" in page
+    line = "`python -m experiments.vq_prior --vq-run RUNS/vq_vae_faces --run-dir RUNS/vq_prior`"
+    assert f"| vq_prior | no run yet: {line} |" in page
     assert "--inception-weights FILE" in page and "122.59" in page and "88.46" in page
-    assert page.count(f"**{NOT_MEASURED}**") == 2 and page.count(f"**{NOT_TESTED}**") >= 4
+    assert page.count(f"**{NOT_MEASURED}**") == 3 and page.count(f"**{NOT_TESTED}**") >= 4
 
 
 def test_the_data_and_their_genuineness_are_said(page):
     assert "a folder of images given by the user (`anime`), not checked against" in page
     assert str(ROOT) not in page
-    assert "Not run yet: vae_cartoon, cvae_faces, vq_vae_faces, aerial_to_map." in page
+    assert "Not run yet: vae_cartoon, cvae_faces, vq_vae_faces, vq_prior, aerial_to_map." in page
     assert "16 x 16" in page and "256 x 256, 64 filters" in page
     assert "train: the published 1,096, by their digest; val: 100, where" in page
 
@@ -296,6 +298,28 @@ def test_a_claim_on_generated_images_tells_how_much_they_vary():
     assert verdict == "supported" and "spread, squared, 0.050 and 0.050." in evidence
 
 
+@pytest.mark.parametrize(
+    ("bits", "kid", "other_images", "verdict"),
+    [
+        (4.5, 0.10, False, "supported"),
+        (4.5, 0.14, False, "in part"),  # farther from real faces than the VAE's
+        (4.5, 0.14, True, "supported"),  # which were others
+        (5.2, 0.14, False, "contradicted"),  # a table does as well
+    ],
+)
+def test_that_other_distributions_are_learned_is_judged_by_the_prior(
+    bits, kid, other_images, verdict
+):
+    figures = {"val_bits_per_code": bits, "val_bits_unigram": 6.0, "val_bits_neighbours": 5.0}
+    prior, vae = short_run(**figures, val_kid_hed=kid), short_run(val_kid_hed=0.12)
+    for one, digest in ((prior, "some"), (vae, "others" if other_images else "some")):
+        one.config = {"identity": {"val_digest": digest}}
+    judge = JUDGES["discrete_latent_lets_other_distributions"]
+    found, evidence = judge({"vq_prior": prior, "vae_anime": vae})
+    assert found == verdict and f"needs {bits:.2f} bits" in evidence
+    assert ("lower: " in evidence) == (not other_images)
+
+
 def test_a_rise_of_a_falling_loss_is_told():
     run = types.SimpleNamespace(
         epochs=[{"loss": x, "recon_loss": x} for x in (900.0, 500.0, 700.0, 400.0)]
@@ -310,7 +334,7 @@ def test_all_runs_are_trained_measured_and_put_on_the_page(tmp_path):
             "--filters", "2", "--image-size", "32"]  # fmt: skip
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert f"{tmp_path / 'reproduction'}.md and .html: 6 of 6 runs" in done.stdout
+    assert f"{tmp_path / 'reproduction'}.md and .html: 7 of 7 runs" in done.stdout
     page = (tmp_path / "reproduction.md").read_text()
     assert "no run yet" not in page
     assert page.count("**synthetic**, drawn by the package") >= 6

@@ -7,8 +7,8 @@ from PIL import Image
 
 from experiments.launch import cli
 from experiments.sample import NAME, Config, run
-from tf_gen import CVAE, VAE
-from tf_gen.export import export_cvae, export_vae
+from tf_gen import CVAE, VAE, VQVAE, CodePrior
+from tf_gen.export import export_code_prior, export_cvae, export_vae
 
 SMALL = {"image_size": 16, "latent_dim": 3, "filters": (4, 4, 8)}
 
@@ -21,6 +21,10 @@ def models(tmp_path_factory):
     fitted.fit_latents(np.random.default_rng(0).uniform(0, 1, (9, 16, 16, 3)).astype(np.float32))
     export_vae(fitted, folder / "fitted" / "saved_model")
     export_cvae(CVAE(2, **SMALL), folder / "cvae" / "saved_model", ["cats", "dogs"])
+    vq_vae = VQVAE(codes=4, filters=(4, 4, 8), start="kmeans")
+    vq_vae.start_codebook(np.random.default_rng(0).uniform(0, 1, (2, 16, 16, 3)).astype("f"))
+    prior = CodePrior(4, vq_vae=vq_vae, grid=4, width=4, depth=1)
+    export_code_prior(prior, folder / "prior" / "saved_model")
     return folder
 
 
@@ -78,11 +82,26 @@ def test_a_conditional_vae_draws_every_class_or_the_one_asked_for(models, tmp_pa
             )
 
 
+def test_a_priors_images_are_drawn_at_a_temperature(models, tmp_path):
+    given = {"model": models / "prior", "count": 2, "seed": 5}
+    for name, temperature in (("default", None), ("one", 1.0), ("least", 0.0)):
+        run(Config(**given, output=tmp_path / name, temperature=temperature))
+    images = {
+        name: [pixels(tmp_path / name / f"{i}.png").tobytes() for i in range(2)]
+        for name in ("default", "one", "least")
+    }
+    assert images["default"] == images["one"] != images["least"]
+    assert len(set(images["one"])) == 2 and len(set(images["least"])) == 1
+
+
 BAD = {
     "no model": ("nowhere", {}, "neither a SavedModel nor a finished run"),
     "an unknown label": ("cvae", {"label": "2"}, "the model's labels are 0 (cats), 1 (dogs)"),
     "a label of a model without": ("vae", {"label": "0"}, "the model has no classes"),
     "no Gaussians": ("cvae", {"sampler": "gaussian_mixture"}, "has no function sample_mixture"),
+    "a temperature of a model without": ("vae", {"temperature": 0.5}, "--temperature: only a"),
+    "a sampler of a prior": ("prior", {"sampler": "normal"}, "--sampler normal: a prior draws"),
+    "a temperature below 0": ("prior", {"temperature": -1.0}, "--temperature -1.0: must be at"),
     "no image": ("vae", {"count": 0}, "--count 0: must be at least 1"),
 }
 
