@@ -78,8 +78,7 @@ def _record(run: Path) -> dict:
 def load_vq_vae(run: Path):
     """The Keras model of a VQ-VAE's run. Raises: UsageError for one of several quantisers."""
     vq_vae = tf_gen.load(run)
-    side = vq_vae.encoder.factor
-    if len(vq_vae.encode(tf.zeros([1, side, side, vq_vae.channels])).shape) != 3:
+    if vq_vae.quantizer.code_shape:
         raise UsageError(
             f"--vq-run {run}: has several codes at a place; give a run with one quantiser"
         )

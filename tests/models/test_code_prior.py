@@ -1,6 +1,7 @@
 """The prior over codes: a probability, autoregressive, and drawn from as it says."""
 
 import itertools
+import time
 
 import keras
 import numpy as np
@@ -9,6 +10,12 @@ import tensorflow as tf
 
 from tf_gen import VQVAE, CodePrior
 from tf_gen.errors import UserError
+from tf_gen.layers import (
+    ResidualQuantizer,
+    VectorQuantizer,
+    example_seeds,
+    example_uniform,
+)
 
 RNG = np.random.default_rng(0)
 K, GRID = 5, (3, 4)
@@ -103,8 +110,6 @@ def by_full_passes(model, gumbel, temperature, **given):
 
 
 def noise_of(seed, count, places, size):
-    from tf_gen.layers import example_seeds, example_uniform
-
     seeds = example_seeds(seed, count)
     uniform = [example_uniform(seeds, size, stream=place) for place in range(places)]
     return -np.log(-np.log(np.maximum(np.stack(uniform, 1), 2.0**-25)))  # Gumbel's
@@ -269,6 +274,9 @@ def test_what_is_out_of_range_in_a_graph_is_refused_with_the_range(prior, condit
 def test_a_vq_vae_of_another_number_of_codes_is_refused():
     with pytest.raises(UserError, match="codes 512: the VQ-VAE has 5; give as many"):
         CodePrior(vq_vae=VQVAE(codes=5, filters=(4, 4, 8)))
+    residual = ResidualQuantizer([VectorQuantizer(5), VectorQuantizer(5)])
+    with pytest.raises(UserError, match="vq_vae: has several codes at a place"):
+        CodePrior(5, vq_vae=VQVAE(filters=(4, 4, 8), quantizer=residual))
 
 
 @pytest.mark.parametrize("kernel", [(1, 3), (2, 2)])
@@ -280,8 +288,6 @@ def test_a_kernel_that_cannot_look_back_is_refused(kernel):
 @pytest.mark.slow
 def test_64_grids_of_16_by_16_are_drawn_within_10_seconds():
     """On two cores; it is a matter of one or two."""
-    import time
-
     model = CodePrior()
     model.sample_codes(64)
     began = time.perf_counter()

@@ -27,8 +27,8 @@ class CodePrior(OwnLosses, keras.Model):
     Args:
         codes: K, the size of the codebook.
         num_classes: None, or labels are integers 0 ... num_classes - 1.
-        vq_vae: a trained ``VQVAE`` of as many codes, for ``sample``, which decodes by it. It is
-            part of the model and its file, and stays as it is: ``trainable`` is set to False.
+        vq_vae: a trained ``VQVAE`` of as many codes, one at a place, by which ``sample`` decodes.
+            It is part of the model and its file, and is not trained: ``trainable`` is set to False.
         grid: height and width of the codes, an int or two: 16 for 64 x 64 images.
         width, depth: of the blocks, and how many.
         kernel, dropout: see ``GatedBlock``.
@@ -71,6 +71,8 @@ class CodePrior(OwnLosses, keras.Model):
             raise UserError(f"kernel {tuple(kernel)}: must be 2 rows or more, of odd width")
         if vq_vae is not None and vq_vae.codes != codes:
             raise UserError(f"codes {codes}: the VQ-VAE has {vq_vae.codes}; give as many")
+        if vq_vae is not None and vq_vae.quantizer.code_shape:
+            raise UserError("vq_vae: has several codes at a place; give one with one quantiser")
         self.codes = codes
         self.num_classes = num_classes
         self.vq_vae = vq_vae

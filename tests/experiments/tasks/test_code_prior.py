@@ -13,7 +13,9 @@ import tf_gen
 from experiments import evaluate, vq_prior
 from experiments.launch import cli
 from experiments.tasks.code_prior import of_vq_run, weights_digest
+from tf_gen.layers import ResidualQuantizer, VectorQuantizer
 from tf_gen.training.history import read_csv
+from tf_gen.training.run_dir import save_model
 
 SMALL = {"width": 4, "depth": 2, "batch_size": 8}
 FILES = (
@@ -125,9 +127,9 @@ def test_a_run_that_is_none_or_of_another_kind_is_refused(finished, vq_run, tmp_
     assert not (tmp_path / "run").exists()
 
 
-def test_a_vq_vae_of_several_quantisers_is_refused(vq_run, tmp_path, monkeypatch, capsys):
-    encode = tf_gen.VQVAE.encode
-    monkeypatch.setattr(tf_gen.VQVAE, "encode", lambda self, x: encode(self, x)[..., None])
+def test_a_vq_vae_of_several_quantisers_is_refused(vq_run, tmp_path, capsys):
+    books = ResidualQuantizer([VectorQuantizer(8), VectorQuantizer(8)])
+    save_model(tf_gen.VQVAE(quantizer=books, filters=(4, 8)), vq_run / "model.keras")
     code, error = guarded(capsys, vq_run=vq_run, run_dir=tmp_path / "run")
     assert code == 2 and "several codes at a place; give a run with one" in error
 
