@@ -13,6 +13,7 @@ RULE = (
 LABEL_CONTROL = 0.95  # share of generated images in which the classifier sees the label's class
 LEARNED = 0.15  # fewer bits a code than by frequencies alone
 SLIGHT = 0.02  # of a pixel's range: five grey levels
+TWICE, LARGER = 2.0, 1.25
 READABLE = 0.8  # of the overlap that the reader has in the true photograph
 LEGIBLE = 0.2  # overlap that the reader must have there: else it tells nothing of an output
 REPORT_EPOCHS = 10  # of pix2pix
@@ -126,6 +127,39 @@ def dropout_noise_is_slight(runs):
     )
 
 
+def dropout_beats_input_noise(runs):
+    """pix2pix: noise that the generator does not pass over."""
+    found = [runs[name].figure("noise_std") for name in ("short", "short_input_noise")]
+    if None in found:
+        return NOT_MEASURED, "needs `short` and `short_input_noise`"
+    errors = [runs[name].figure("val_l1") for name in ("short", "short_input_noise")]
+    return (
+        _verdict([found[0] >= TWICE * found[1]]),
+        f"over 8 draws a pixel's standard deviation is {found[0]:.5f} of its range by dropout, "
+        f"{found[1]:.5f} with a channel of random values beside the input in its place; L1 "
+        f"{errors[0]:.4f} and {errors[1]:.4f}. Supported if the first is at least twice the "
+        "second: noise that the generator learns to pass over is none",
+    )
+
+
+def l1_low_patches_high(runs):
+    """pix2pix: what is lost where one of the two terms is left out."""
+    short = [runs[name] for name in ("short", "short_l1_alone", "short_patches_alone")]
+    low, high = (
+        [run.figure(f"val_{name}") for run in short]
+        for name in ("low_frequency_mse", "high_frequency_power")
+    )
+    if None in (*low, *high):
+        return NOT_MEASURED, "needs `short`, `short_l1_alone` and `short_patches_alone`"
+    return (
+        _verdict([high[1] <= high[0] / TWICE, low[2] >= LARGER * low[0]]),
+        f"without the patches the outputs have {high[1]:.3f} of the photographs' power within 8 "
+        f"pixels, with both {high[0]:.3f}; without L1 the squared error of what varies over more "
+        f"than 16 pixels is {low[2]:.5f}, with both {low[0]:.5f}. Supported if the first is at "
+        f"most half and the second at least {LARGER:g} times as large",
+    )
+
+
 def rivers_and_streets(runs):
     """pix2pix: what a reader network sees in the generated photographs."""
     run = runs["map_to_aerial"]
@@ -213,8 +247,8 @@ JUDGES = {
     "generated_better_than_real": generated_better_than_real,
     "discrete_latent_lets_other_distributions": discrete_latent_lets_other_distributions,
     "dropout_noise_is_slight": dropout_noise_is_slight,
-    "dropout_beats_input_noise": _not_tested("no run has random values at the input"),
-    "l1_low_patches_high_frequencies": _not_tested("no run leaves out one of the two"),
+    "dropout_beats_input_noise": dropout_beats_input_noise,
+    "l1_low_patches_high_frequencies": l1_low_patches_high,
     "rivers_and_streets": rivers_and_streets,
     "green_areas": green_areas,
     "more_epochs": more_epochs,

@@ -3,6 +3,7 @@
 import functools
 
 from experiments.launch.markdown import table
+from experiments.page.runs import SHORT
 from experiments.page.summary import (
     about_data,
     command,
@@ -121,7 +122,8 @@ def results_section(runs, picture) -> list[str]:
     lines += table(["", "the report", *(run.name for run in finished)], rows)
     for name in DIRECTIONS:
         lines += _direction(runs[name], picture)
-    return [*lines, *_readability(finished), *_published(runs), f"*{CREDIT}*", ""]
+    lines += [*_readability(finished), *_short_runs(runs, picture), *_published(runs)]
+    return [*lines, f"*{CREDIT}*", ""]
 
 
 def _direction(run, picture):
@@ -199,6 +201,23 @@ def _readability(runs):
         "",
         *table(["run", "read in", "mean IoU", *MAP_CLASSES], rows),
     ]
+
+
+def _short_runs(runs, picture):
+    """Short runs that differ in one thing, for two claims of the report."""
+    finished = [runs[name] for name in SHORT if runs[name].finished]
+    if not finished:
+        return []
+    columns = {"val_l1": "L1", "val_ssim": "SSIM",
+               "val_low_frequency_mse": "MSE of low frequencies",
+               "val_high_frequency_power": "power of high frequencies",
+               "noise_std": "standard deviation over draws"}  # fmt: skip
+    rows = [[run.name, run.done, *map(run.cell, columns)] for run in finished]
+    lines = ["### Short runs, alike but in one thing", ""]
+    lines += table(["run", "epochs", *columns.values()], rows)
+    for run in finished:
+        lines += picture(run, "validation_last_epoch", f"{run.name}: input, output, ground truth")
+    return lines
 
 
 def _published(runs):

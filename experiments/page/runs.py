@@ -18,7 +18,18 @@ RUNS = {  # name -> (command, its options); in the order in which they are train
     "vq_prior": ("vq_prior", ()),
     "aerial_to_map": ("pix2pix_maps", ("--direction", "aerial_to_map")),
     "map_to_aerial": ("pix2pix_maps", ("--direction", "map_to_aerial")),
-}
+    # alike but in one thing, for two claims
+    "short": ("pix2pix_maps", ("--direction", "map_to_aerial")),
+    "short_l1_alone": (
+        "pix2pix_maps", ("--direction", "map_to_aerial", "--adversarial-weight", "0")
+    ),
+    "short_patches_alone": (
+        "pix2pix_maps", ("--direction", "map_to_aerial", "--reconstruction-weight", "0")
+    ),
+    "short_input_noise": ("pix2pix_maps", ("--direction", "map_to_aerial", "--noise", "input")),
+}  # fmt: skip
+SHORT = tuple(name for name in RUNS if name.startswith("short"))
+SHORT_EPOCHS = 2
 SYNTHETIC_MAPS_EPOCHS = 2
 
 
@@ -128,7 +139,14 @@ def _complete_run(config, name, seed):
             print(f"=== {folder.name}: not trained: of {vq_vae.name} there is but a record")
             return DONE
         print(f"=== {folder.name}: training", flush=True)
-        options = [*own, *_training_options(config, command), "--seed", seed, "--run-dir", folder]
+        options = [
+            *own,
+            *_training_options(config, command, name),
+            "--seed",
+            seed,
+            "--run-dir",
+            folder,
+        ]
         if command == "vq_prior":
             options += ["--vq-run", vq_vae]
         vae = config.runs / folder_name("vae_anime", seed)
@@ -143,7 +161,7 @@ def _complete_run(config, name, seed):
     return DONE
 
 
-def _training_options(config, command):
+def _training_options(config, command, name):
     options = []
     if command != "vq_prior":  # which takes what its VQ-VAE was trained on
         options = ["--data", config.data]
@@ -152,6 +170,7 @@ def _training_options(config, command):
         options += ["--max-steps", config.max_steps]
     if command == "pix2pix_maps":
         epochs = config.maps_epochs or (SYNTHETIC_MAPS_EPOCHS if config.data == "synthetic" else 10)
+        epochs = min(epochs, SHORT_EPOCHS) if name in SHORT else epochs
         options += ["--epochs", epochs, "--filters", config.filters]
         options += ["--image-size", config.image_size]
     return options
