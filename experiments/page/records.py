@@ -11,7 +11,7 @@ from experiments.page.runs import Run
 
 ROWS = 400  # of steps.csv, at most
 PATHS = ("data", "data_dir", "run_dir", "vae_run", "vq_run", "init_from")
-ANIME = ("vae_anime", "cvae_faces", "vq_vae_faces", "vq_prior")
+ANIME = ("vae_anime", "cvae_faces", "vq_vae_faces", "vq_vae_faces_ema", "vq_prior")
 # pictures that show images of the set, or halves of them
 WITH_ORIGINALS = ("data_samples", "reconstructions", "nearest", "completed")
 

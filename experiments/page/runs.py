@@ -15,7 +15,11 @@ RUNS = {  # name -> (command, its options); in the order in which they are train
     "vae_cartoon": ("vae_cartoon", ()),
     "cvae_faces": ("cvae_faces", ()),
     "vq_vae_faces": ("vq_vae_faces", ()),
-    "vq_prior": ("vq_prior", ()),
+    "vq_vae_faces_ema": (  # with all its codes in use
+        "vq_vae_faces",
+        ("--codebook", "ema", "--codebook-start", "kmeans", "--restart-below", "1"),
+    ),
+    "vq_prior": ("vq_prior", ()),  # of the latter
     "aerial_to_map": ("pix2pix_maps", ("--direction", "aerial_to_map")),
     "map_to_aerial": ("pix2pix_maps", ("--direction", "map_to_aerial")),
     # alike but in one thing, for two claims
@@ -53,8 +57,9 @@ class Run:
         if not {"experiment", "identity", "settings", "versions"} <= set(self.config):
             raise UsageError(f"{self.folder / 'config.json'}: no run's")
         command, options = RUNS[self.name]
+        direction = options[1] if command == "pix2pix_maps" else None
         found = self.config["experiment"], self.options.get("direction")
-        if found != (command, options[1] if options else None):
+        if found != (command, direction):
             told = " ".join(str(part) for part in found if part)
             raise UsageError(f"{self.folder}: a run of {told}, not of {self.name}; move it away")
 
@@ -134,7 +139,7 @@ def complete(config) -> int:
 def _complete_run(config, name, seed):
     (command, own), folder = RUNS[name], config.runs / folder_name(name, seed)
     if not Run(name, folder).finished:
-        vq_vae = config.runs / folder_name("vq_vae_faces", seed)
+        vq_vae = config.runs / folder_name("vq_vae_faces_ema", seed)
         if command == "vq_prior" and not (vq_vae / "model.keras").exists():
             print(f"=== {folder.name}: not trained: of {vq_vae.name} there is but a record")
             return DONE

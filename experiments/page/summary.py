@@ -11,7 +11,7 @@ from tf_gen.data.published.sets import MAPS, compare
 REPORT = Path(__file__).parents[1] / "report"
 PARTS = ("vae", "cvae", "vq_vae", "pix2pix")  # in the report's order
 PART_OF = {"vae_anime": "vae", "vae_cartoon": "vae", "cvae_faces": "cvae", "vq_vae_faces": "vq_vae",
-           "vq_prior": "vq_vae",
+           "vq_vae_faces_ema": "vq_vae", "vq_prior": "vq_vae",
            "aerial_to_map": "pix2pix", "map_to_aerial": "pix2pix",
            **dict.fromkeys(SHORT, "pix2pix")}  # fmt: skip
 SOURCES = {
@@ -71,7 +71,7 @@ def filled(rows: list[list]) -> list[list]:
 def command(name: str) -> str:
     """What trains a run where this page looks for it."""
     script, options = RUNS[name]
-    data = "--vq-run RUNS/vq_vae_faces" if script == "vq_prior" else "--data DATA"
+    data = "--vq-run RUNS/vq_vae_faces_ema" if script == "vq_prior" else "--data DATA"
     options = (*options, f"--epochs {SHORT_EPOCHS}") if name in SHORT else options
     line = ["python -m", f"experiments.{script}", *options, data, f"--run-dir RUNS/{name}"]
     return f"`{' '.join(line)}`"
