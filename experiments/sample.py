@@ -20,7 +20,8 @@ class Config:
     """An option without a default must be given."""
 
     model: Path
-    """A finished run of vae_anime, vae_cartoon, cvae_faces or vq_prior, or its SavedModel."""
+    """A finished run of vae_anime, vae_cartoon, cvae_faces or vq_prior, its SavedModel, or a ready
+    model: cartoon_vae."""
     output: Path
     """The folder to write PNG files to: 0.png, 1.png ..., for each class in a folder of its own."""
     count: int = 16

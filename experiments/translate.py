@@ -21,7 +21,8 @@ class Config:
     """An option without a default must be given."""
 
     model: Path
-    """A finished run, or a SavedModel that one wrote."""
+    """A finished run, a SavedModel that one wrote, or a ready model: drawn_city,
+    drawn_city_reader."""
     input: Path
     """An image, or a folder of images of any sizes, nested folders too."""
     output: Path

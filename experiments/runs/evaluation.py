@@ -8,7 +8,7 @@ from experiments.launch.errors import UsageError
 from experiments.launch.markdown import table
 from experiments.launch.options import defaults_of
 from experiments.launch.output import make_writable
-from experiments.launch.saved_models import load_saved_model
+from experiments.launch.saved_models import load_saved_model, record_of
 from experiments.measures.asked import Asked
 from experiments.measures.distances import by_hed, by_inception
 from experiments.tasks.code_prior import CodePriorTask
@@ -16,6 +16,7 @@ from experiments.tasks.cvae import CvaeTask
 from experiments.tasks.pix2pix import Pix2PixTask
 from experiments.tasks.vae import VaeTask
 from experiments.tasks.vq_vae import VqVaeTask
+from tf_gen.pretrained import run_folder
 from tf_gen.training.run_dir import RunDir
 
 _anime, _cartoon = (functools.partial(VaeTask, style=style) for style in ("anime", "cartoon"))
@@ -33,7 +34,7 @@ KINDS = {  # experiment of config.json -> (task, what it is, functions that its 
 
 def evaluate(config) -> None:
     """Measure a run's SavedModel and write the figures as JSON and as a table."""
-    run = RunDir(config.run_dir, writing=False)
+    run = RunDir(run_folder(config.run_dir), writing=False)
     record, before = run.read("config.json"), run.read("metrics.json")
     if record is None or record.get("experiment") not in KINDS:
         raise UsageError(f"--run-dir {config.run_dir}: no run of a training command")
@@ -42,6 +43,8 @@ def evaluate(config) -> None:
     make_task, kind, functions = KINDS[record["experiment"]]
     if config.vae_run and make_task is not VqVaeTask:
         raise UsageError("--vae-run: only a VQ-VAE reconstructs what a VAE generates")
+    if run.path != config.run_dir and config.output is None:
+        raise UsageError("--output: must be given for a ready model, whose folder is the package's")
     output = config.output or config.run_dir
     make_writable(output)
     model = load_saved_model("run-dir", config.run_dir, kind, functions)
@@ -66,7 +69,7 @@ def _reader(config, record, options):
     if record["identity"].get("direction") != "map_to_aerial":
         raise UsageError("--reader: only a map_to_aerial run makes photographs to be read")
     reader = load_saved_model("reader", config.reader, "pix2pix", ["translate", "sizes"])
-    its_own = (RunDir(config.reader, writing=False).read("config.json") or {}).get("identity", {})
+    its_own = record_of(config.reader).get("identity", {})
     if its_own.get("direction") == "map_to_aerial":
         raise UsageError(f"--reader {config.reader}: a map_to_aerial run, it reads no photographs")
     multiple = int(reader.sizes()[1])

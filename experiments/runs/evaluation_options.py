@@ -13,7 +13,7 @@ class EvaluationOptions:
     """Every option."""
 
     run_dir: Path
-    """A finished run of any of the five training commands."""
+    """A finished run of any of the five training commands, or the name of a ready model."""
     data: str | None = None
     """Other data of the same kind: synthetic, report, or a folder. Default: what the run was
     trained on, of which it is split in the same way."""
@@ -22,7 +22,8 @@ class EvaluationOptions:
     split: Literal["val", "train"] = "val"
     """Which part of the data."""
     output: Path | None = None
-    """The folder to write to. Default: the run's own (with --data it must be given)."""
+    """The folder to write to. Default: the run's own (it must be given with --data, and
+    for a ready model)."""
     inception_weights: Path | None = None
     """For FID, KID, precision and recall as they are published: the Inception graph of 2015-12-05,
     inception-2015-12-05.tgz from download.tensorflow.org/models/image/imagenet, or the

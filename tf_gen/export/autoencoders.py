@@ -23,10 +23,15 @@ def export_vae(model, folder):
     - ``sample_mixture(count, seed)``: as ``sample``, from the Gaussians that were fitted;
     - ``directions(count)``: int32 -> ``latents``, float32 [count, D], to add to others.
     """
+    save(folder, model.variables, vae_functions(model), default="reconstruct")
+
+
+def vae_functions(model):
+    """What ``export_vae`` saves: name -> (``tf.function``, names of its outputs)."""
     images = tf.TensorSpec([None, *model.image_size, model.channels], tf.float32)
     latents = tf.TensorSpec([None, model.latent_dim], tf.float32)
     count, seed = tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
-    functions = {
+    return {
         "reconstruct": (
             _function(lambda images: model.reconstruct(in_unit_range(images)), images),
             ["outputs"],
@@ -44,7 +49,6 @@ def export_vae(model, folder):
             _function(lambda count, seed: model.sample_mixture(count, seed), count, seed),
         ),
     }  # fmt: skip
-    save(folder, model.variables, functions, default="reconstruct")
 
 
 def export_cvae(model, folder, class_names=()):

@@ -143,4 +143,6 @@ class FittedLatents:
 
     def load_own_variables(self, store):
         if all(name in store for name in LatentFit._fields):
-            self.latent_fit = LatentFit(*(np.asarray(store[name]) for name in LatentFit._fields))
+            self.latent_fit = LatentFit(
+                *(np.asarray(store[n], np.float32) for n in LatentFit._fields)
+            )
