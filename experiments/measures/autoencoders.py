@@ -14,6 +14,7 @@ from experiments.measures.codebooks import codebook_size
 from tf_gen.data import ordered_batches
 from tf_gen.evaluation import autoencoders as evaluation
 from tf_gen.evaluation.label_control import class_figures, spread_figure, train_classifier
+from tf_gen.pretrained import run_folder
 
 GENERATED = 400  # images, of each class, that a mean is taken over
 
@@ -119,9 +120,9 @@ def generated_faces(options):
     """float32 [400, H, W, 3] that the VAE of a VQ-VAE's run makes: that of ``--vae-run``, or one
     that an older version trained in the run folder; None without one."""
     run = options.vae_run or (options.run_dir and Path(options.run_dir) / "vae")
-    if not run or not (Path(run) / "saved_model").is_dir():
+    if not run or not ((run := Path(run)) / "saved_model").is_dir() and run_folder(run) == run:
         return None
-    return load_vae(Path(run), options).sample(GENERATED, [options.seed, 1]).numpy()
+    return load_vae(run, options).sample(GENERATED, [options.seed, 1]).numpy()
 
 
 def load_vae(run: Path, options):

@@ -1,6 +1,7 @@
 """The server of the page to draw on: one file of HTML, and the model behind it."""
 
 import json
+import os
 import socket
 import threading
 from http.server import HTTPServer
@@ -38,7 +39,8 @@ def serve(config) -> int:
         listening = socket.create_server((HOST, config.port))
     except OSError as error:
         raise UsageError(
-            f"--port {config.port}: {error.strerror}; give another, or 0 for any that is free"
+            f"--port {config.port}: {os.strerror(error.errno)}; give another, or 0 for any "
+            "that is free"
         ) from error
     with listening:
         app = app_of(config.model)
@@ -54,7 +56,10 @@ def serve(config) -> int:
 def app_of(path: Path) -> "App":
     """The page of the model that ``--model`` names."""
     model = load_saved_model("model", path, "model", [])
-    ability = ability_of(model, record_of(path), path.name)
+    try:
+        ability = ability_of(model, record_of(path), path.name)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"--model {path}: no model from RGB to RGB images") from error
     if ability is None:
         raise UsageError(
             f"--model {path}: has no function to draw with: translate of a pix2pix, sample of a "

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 from PIL import Image
+from werkzeug.datastructures import MultiDict
 
 from tf_gen.data import draw_pairs
 from tf_gen.data.drawn import city
@@ -24,7 +25,11 @@ class Refused(Exception):
 
 
 def ability_of(model, record: dict, name: str):
-    """What can be done with a SavedModel; None if nothing. Args: record: its run's config.json."""
+    """What can be done with a SavedModel of RGB images; None if nothing.
+
+    Args: record: its run's config.json.
+    Raises: TypeError, ValueError of a model that takes or makes other images.
+    """
 
     def can(*functions):
         return all(callable(getattr(model, function, None)) for function in functions)
@@ -42,6 +47,7 @@ class Translating:
     def __init__(self, model, record, name):
         self.translate = model.translate
         self.size = int(model.sizes()[0])
+        self._translate(png(np.zeros((self.size, self.size, 3), np.uint8)), {})  # the first is slow
         fields = {**record.get("settings", {}), **record.get("identity", {})}
         self.from_map = fields.get("direction", "map_to_aerial") == "map_to_aerial"
         drawn = fields.get("data") == "synthetic"
@@ -127,7 +133,9 @@ class Shaping:
         self.draw = getattr(model, "sample_mixture", model.sample)
         directions = getattr(model, "directions", None)
         one = np.zeros(1, np.int32) if self.classes else np.int32(1)
-        self.size = int(model.sample(one, [0, 0]).shape[1])
+        images = self.draw(one, [0, 0])
+        self.size = int(images.shape[1])
+        self._shaped(images, MultiDict())  # the first is slow
         self.about = {
             "name": name,
             "kind": "shape",

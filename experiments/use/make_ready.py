@@ -128,7 +128,7 @@ def command(record: dict) -> str:
     options = importlib.import_module(f"experiments.{record['experiment']}").Config
     fields = {**record["identity"], **record["settings"]}
     words = [f"python -m experiments.{record['experiment']}"]
-    for field, default in defaults_of(options).items():
+    for field, default in sorted(defaults_of(options).items(), key=lambda one: one[0] == "run_dir"):
         value = fields.get(field, default)
         value = tuple(value) if isinstance(value, list) else value
         if value == default:
