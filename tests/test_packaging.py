@@ -19,7 +19,7 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     for name in ("tf_gen", "experiments"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, folder)
     code = "from setuptools.build_meta import build_wheel; build_wheel('.')"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
@@ -36,6 +36,17 @@ def test_the_wheel_holds_the_library_alone_with_what_its_builders_read(wheel):
         assert str(path.relative_to(ROOT)) in names
     for name in ("README.md", "CITATIONS.bib", "TAGS.txt"):
         assert f"tf_gen/data/published/builders/pix2pix_maps/{name}" in names
+
+
+def test_the_wheel_holds_the_ready_models_with_their_cards_and_the_credit_for_their_data(wheel):
+    folders = {path.parent for path in ROOT.glob("tf_gen/pretrained/*/model.keras")}
+    assert len(folders) >= 3
+    for folder in folders:
+        for path in folder.iterdir():
+            assert wheel.read(str(path.relative_to(ROOT))) == path.read_bytes()
+    (notice,) = (name for name in wheel.namelist() if name.endswith("NOTICE"))
+    for told in ("Google LLC", "CC BY 4.0", "creativecommons.org/licenses/by/4.0"):
+        assert told in wheel.read(notice).decode()
 
 
 def test_its_version_is_the_newest_that_the_changelog_has(wheel):
