@@ -259,6 +259,10 @@ def test_the_autoencoders_lines_give_what_they_say(used):
     )
 
 
+def test_a_ready_models_lines_give_what_they_say(used):
+    assert used["new_faces"].shape == used["changed"].shape == (8, 64, 64, 3)
+
+
 def test_the_converted_model_gives_the_same_images(used):
     assert used["on_device"].shape == used["outputs"].shape
     assert used["difference"].max() < 1e-4
