@@ -282,7 +282,7 @@ class VqPriorOptions(TrainingOptions):
     taken."""
     data: str | None = may_change(None)
     """Where these images lie, if no longer where that run found them. Default: there."""
-    epochs: int = may_change(20)
+    epochs: int = may_change(10)
     """Times that each image's codes are shown (ours). The epoch that validates best is kept."""
     width: int = 96
     """Channels of the network's blocks (ours)."""
