@@ -607,7 +607,7 @@ WHOLE = {
     "vq_vae_ema": {"restart_below": 2.0},
     "vq_vae_finite_scalar": {},
     "vq_vae_residual": {"restart_below": 2.0},
-    "code_prior": {},
+    "code_prior": {"optimizer": "sgd"},  # Adam makes much of the rounding of codes that are rare
     "pix2pix": {},
 }
 

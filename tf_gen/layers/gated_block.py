@@ -46,7 +46,7 @@ class GatedBlock(keras.layers.Layer):
         self.crossing = keras.layers.Dense(2 * width, dtype=policy, name="crossing")
         self.joining = keras.layers.Dense(width, dtype=policy, name="joining")
         self.drop = ExampleDropout(self.dropout, self.stream, dtype=policy, name="drop")
-        for layer in (self.down_convolution, self.right_convolution, self.joining):
+        for layer in (self.down_convolution, self.right_convolution, self.joining, self.drop):
             layer.build((None, None, None, width))
         self.crossing.build((None, None, None, 2 * width))
 
