@@ -28,3 +28,8 @@ def test_8_bit_images_are_measured_as_their_share_of_255():
     np.testing.assert_allclose(
         metrics.band_power(whole, 0.1), metrics.band_power(whole / np.float32(255), 0.1), rtol=1e-4
     )
+
+
+def test_a_difference_may_be_as_negative_as_images_differ():
+    black, white = np.zeros((1, 16, 16, 3), np.float32), np.ones((1, 16, 16, 3), np.float32)
+    assert float(metrics.band_power(black - white, 0.0)[0]) == pytest.approx(1.0)

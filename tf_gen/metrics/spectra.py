@@ -14,7 +14,9 @@ def band_power(images, low, high=1.0):
     images it is their squared error within the band. Example: what varies within fewer than eight
     pixels is ``band_power(images, 1 / 8)``.
     """
-    images = tf.cast(image_values(images), tf.float32)
+    levels = getattr(images, "dtype", None) in (np.uint8, tf.uint8)
+    images = image_values(images) if levels else image_values(images, -1.0, 1.0)  # a difference
+    images = tf.cast(images, tf.float32)
     height, width = images.shape[1:3]
     planes = tf.cast(tf.transpose(images, [0, 3, 1, 2]), tf.complex64)
     power = tf.square(tf.abs(tf.signal.fft2d(planes))) / (height * width) ** 2  # [B, C, H, W]
