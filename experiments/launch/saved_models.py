@@ -6,11 +6,13 @@ from types import SimpleNamespace
 import tensorflow as tf
 
 from experiments.launch.errors import UsageError
-from tf_gen import VAE, load
+from tf_gen import VAE, CodePrior, load
 from tf_gen.export import translations
-from tf_gen.export.autoencoders import vae_functions
+from tf_gen.export.autoencoders import code_prior_functions, vae_functions
 from tf_gen.pretrained import ready_models, run_folder
 from tf_gen.training.run_dir import RunDir
+
+FUNCTIONS = {VAE: vae_functions, CodePrior: code_prior_functions}  # of ready models
 
 
 def load_saved_model(option: str, path: Path, kind: str, functions):
@@ -52,6 +54,7 @@ def _of_files(option, path):
 def _of_ready(folder):
     """What its run's SavedModel has, of the Keras model: nothing is saved and read again."""
     model = load(folder)
-    if isinstance(model, VAE):
-        return SimpleNamespace(**{name: call for name, (call, _) in vae_functions(model).items()})
+    if type(model) in FUNCTIONS:
+        functions = FUNCTIONS[type(model)](model)
+        return SimpleNamespace(**{name: call for name, (call, _) in functions.items()})
     return translations(model, record_of(folder)["identity"]["image_size"])

@@ -31,7 +31,7 @@ def make_ready(config) -> None:
     record, metrics = run.read("config.json"), run.read("metrics.json")
     if record is None or metrics is None or record["experiment"] != about["experiment"]:
         raise UsageError(f"--run-dir {config.run_dir}: no finished run of {about['experiment']}")
-    record["settings"]["run_dir"] = f"runs/{config.name}"
+    commands = trained_by(config.name, record)
     model = halved(config.run_dir / "model.keras")
     if len(model) > MOST_BYTES:
         raise UsageError(
@@ -46,7 +46,7 @@ def make_ready(config) -> None:
     ready = RunDir(folder, writing=False)
     ready.write("config.json", record)
     ready.write("metrics.json", metrics)
-    text = card(config.name, record, metrics, len(model))
+    text = card(config.name, record, metrics, commands, len(model))
     (folder / "README.md").write_text(text, "utf-8")
     print(f"{folder}: {len(model):,} bytes of weights")
 
@@ -81,7 +81,7 @@ def _copy_halved(old, new):
         new.create_dataset(name, data=half).attrs.update(item.attrs)
 
 
-def card(name: str, record: dict, metrics: dict, size: int) -> str:
+def card(name: str, record: dict, metrics: dict, commands: list[str], size: int) -> str:
     """The model's README.md."""
     about, versions = ABOUT[name], record["versions"]
     commits = " and ".join([*record["earlier_commits"], record["commit"] or "unknown"])
@@ -104,7 +104,7 @@ model = tf_gen.load("{name}")
 ## Training
 
 ```
-{command(record)}
+{chr(10).join(commands)}
 python -m experiments.make_ready --run-dir {run_dir} --name {name}
 ```
 
@@ -121,6 +121,17 @@ On images that were not trained on, in [0, 1], before the weights became float16
 ## Limits
 
 {about["limits"]}"""
+
+
+def trained_by(name: str, record: dict) -> list[str]:
+    """The command lines that trained a run; its record is told to lie in ``runs/``, as they do."""
+    settings, before = record["settings"], []
+    settings["run_dir"] = f"runs/{name}"
+    if vq_run := settings.get("vq_run"):
+        of_vq_vae = RunDir(vq_run, writing=False).read("config.json")
+        settings["vq_run"] = of_vq_vae["settings"]["run_dir"] = f"runs/{Path(vq_run).name}"
+        before = [command(of_vq_vae)]
+    return [*before, command(record)]
 
 
 def command(record: dict) -> str:

@@ -141,6 +141,11 @@ def export_code_prior(model, folder):
     With num_classes, ``labels``, int32 [B], stand in the place of the count, and behind the codes
     of ``log_prob``.
     """
+    save(folder, model.variables, code_prior_functions(model), default="sample")
+
+
+def code_prior_functions(model):
+    """What ``export_code_prior`` saves: name -> (``tf.function``, names of its outputs)."""
     vq_vae, labelled = model.vq_vae, bool(model.num_classes)
     images = tf.TensorSpec([None, None, None, vq_vae.channels], tf.float32)
     codes = tf.TensorSpec([None, *model.grid], tf.int32)
@@ -167,7 +172,7 @@ def export_code_prior(model, folder):
             "log_prob": lambda codes: model.log_prob(codes),
         }
     first, given = (labels, [codes, labels]) if labelled else (count, [codes])
-    functions = {
+    return {
         "sample": (_function(sampling["sample"], first, seed), ["outputs"]),
         "sample_codes": (
             _function(sampling["sample_codes"], first, seed, temperature), ["codes"],
@@ -176,7 +181,6 @@ def export_code_prior(model, folder):
         "encode": (_function(lambda images: model.encode(checked(images)), images), ["codes"]),
         "decode": (_function(lambda codes: model.decode(codes), codes), ["outputs"]),
     }  # fmt: skip
-    save(folder, model.variables, functions, default="sample")
 
 
 def _function(function, *specs):
