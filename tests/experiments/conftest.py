@@ -84,7 +84,7 @@ RUNS = {  # name -> command, and its options beside the data
     "vae_cartoon": ("vae_cartoon", {"image_size": 16, "batch_size": 8}),
     "cvae_faces": ("cvae_faces", {"image_size": 16, "batch_size": 8}),
     "vq_vae_faces": ("vq_vae_faces", {"image_size": 16, "batch_size": 8}),
-    "vq_prior": ("vq_prior", {"width": 4, "depth": 2, "batch_size": 8}),
+    "vq_prior": ("vq_prior", {"width": 4, "depth": 1, "batch_size": 8}),
 }  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def exported_prior(folder, **options):
     keras.utils.set_random_seed(1)
     vq_vae = VQVAE(codes=8, **SMALL)
     vq_vae.quantizer.start_from(vq_vae._vectors(IMAGES))
-    model = CodePrior(8, vq_vae=vq_vae, grid=4, width=4, depth=2, **options)
+    model = CodePrior(8, vq_vae=vq_vae, grid=4, width=4, depth=1, **options)
     export_code_prior(model, folder)
     return model, folder, tf.saved_model.load(str(folder))
 
@@ -144,6 +144,7 @@ def test_a_loaded_prior_does_what_the_model_does(prior):
     same(loaded.sample(7, SEED)[:3], loaded.sample(3, SEED))
 
 
+@pytest.mark.slow
 def test_a_loaded_prior_of_classes_does_what_the_model_does(labelled_prior):
     model, _, loaded = labelled_prior
     codes = loaded.sample_codes(LABELS, SEED, 1.0)
@@ -224,7 +225,13 @@ SIGNATURES = {
 }
 
 
-@pytest.mark.parametrize("name", SIGNATURES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "labelled_prior" else name
+        for name in SIGNATURES
+    ],
+)
 def test_signatures_have_the_contracts_names(name, request):
     found = request.getfixturevalue(name)[2].signatures
     named = {

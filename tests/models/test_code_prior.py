@@ -115,7 +115,10 @@ def noise_of(seed, count, places, size):
     return -np.log(-np.log(np.maximum(np.stack(uniform, 1), 2.0**-25)))  # Gumbel's
 
 
-@pytest.mark.parametrize(("kind", "temperature"), [("prior", 1.0), ("conditional", 0.5)])
+@pytest.mark.parametrize(
+    ("kind", "temperature"),
+    [("prior", 1.0), pytest.param("conditional", 0.5, marks=pytest.mark.slow)],
+)
 def test_drawing_with_memories_equals_drawing_by_full_passes(kind, temperature, request):
     model, given = request.getfixturevalue(kind), {}
     if kind == "conditional":
@@ -126,7 +129,7 @@ def test_drawing_with_memories_equals_drawing_by_full_passes(kind, temperature, 
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("temperature", [1.0, 2.0])
+@pytest.mark.parametrize("temperature", [1.0, pytest.param(2.0, marks=pytest.mark.slow)])
 def test_grids_are_drawn_as_often_as_they_are_likely(tiny, temperature):
     """By a chi-square test; at a temperature each place's chances are raised to its inverse."""
     count = 4000
@@ -171,6 +174,7 @@ def test_a_completed_grid_keeps_its_first_rows_and_draws_the_others(prior):
 # Trained -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_it_learns_a_rule_that_frequencies_cannot_show():
     """Inside, each code is that of its left plus that above: all are as frequent, and known."""
     codes = RNG.integers(0, K, (256, *GRID)).astype(np.int32)

@@ -71,7 +71,7 @@ def vq_vae_residual(channels=3, restart_below=0.5, **options):
 
 def code_prior(channels=3, normalization="none", **options):
     autoencoder = vq_vae(channels, normalization=normalization, **options)
-    given = {"num_classes": 3, "grid": 4, "width": 4, "depth": 2, **options}
+    given = {"num_classes": 3, "grid": 4, "width": 4, "depth": 1, **options}
     return CodePrior(8, vq_vae=autoencoder, **given)
 
 
@@ -137,14 +137,12 @@ CASES = {
 TRAINABLE = [name for name, case in CASES.items() if case.batch]
 every_model = pytest.mark.parametrize("name", CASES)
 every_trainable_model = pytest.mark.parametrize("name", TRAINABLE)
-# what takes a while: these two run the code of the others, but for their quantisers
+# what takes a while: these run the code of the others, but for quantisers and the prior's network
 OTHER_QUANTIZERS = ("vq_vae_finite_scalar", "vq_vae_residual")
+SELDOM = (*OTHER_QUANTIZERS, "code_prior")
 every_common_model = pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow) if name in OTHER_QUANTIZERS else name
-        for name in TRAINABLE
-    ],
+    [pytest.param(name, marks=pytest.mark.slow) if name in SELDOM else name for name in TRAINABLE],
 )
 
 

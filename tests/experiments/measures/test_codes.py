@@ -23,6 +23,7 @@ def faces(count):
     return types.SimpleNamespace(images=RNG.integers(0, 256, (count, 16, 16, 3), np.uint8))
 
 
+@pytest.mark.slow
 def test_its_bits_are_those_of_the_models_own_evaluation_and_seen_by_place(prior):
     data, seen = types.SimpleNamespace(train=faces(20), val=faces(10)), []
 

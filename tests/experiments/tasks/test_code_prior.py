@@ -17,7 +17,7 @@ from tf_gen.layers import ResidualQuantizer, VectorQuantizer
 from tf_gen.training.history import read_csv
 from tf_gen.training.run_dir import save_model
 
-SMALL = {"width": 4, "depth": 2, "batch_size": 8}
+SMALL = {"width": 4, "depth": 1, "batch_size": 8}
 FILES = (
     "README.md", "checkpoints/best.weights.h5", "model.keras", "saved_model/saved_model.pb",
     "figures/generated.png", "figures/temperatures.png", "figures/nearest.png",
@@ -81,6 +81,7 @@ def test_tensorboard_gets_pictures_by_epoch(finished):
     assert wanted <= set(events.Tags()["tensors"])
 
 
+@pytest.mark.slow
 def test_evaluate_finds_the_same_from_the_saved_model(finished, tmp_path):
     folder = finished("vq_prior")
     evaluate.run(evaluate.Config(run_dir=folder, output=tmp_path))
@@ -90,6 +91,7 @@ def test_evaluate_finds_the_same_from_the_saved_model(finished, tmp_path):
     assert "nearest_mse" in found
 
 
+@pytest.mark.slow  # as of the others, and by the same loop
 def test_four_steps_equal_two_and_two(finished, training_alone, tmp_path, capsys):
     with training_alone():
         for steps in (2, 4):
