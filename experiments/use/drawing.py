@@ -55,13 +55,18 @@ class Translating:
             "name": name,
             "kind": "translate",
             "size": self.size,
-            "sides": ["Map", "Photograph"] if self.from_map else ["Photograph", "Map"],
+            "sides": self._sides(fields.get("data")),
             "colours": palette(fields.get("data"), self.from_map),
             "scenes": drawn,
         }
         self.answers = {"/translate": self._translate, "/open": self._open}
         if drawn:
             self.answers["/scene"] = self._scene
+
+    def _sides(self, data):
+        if data not in ("synthetic", "report"):  # pairs of anything
+            return ["Input", "Output"]
+        return ["Map", "Photograph"] if self.from_map else ["Photograph", "Map"]
 
     def _translate(self, body, args):
         image = square(read(body), self.size)
@@ -76,14 +81,14 @@ class Translating:
 
 
 def palette(data: str | None, from_map: bool) -> list[dict]:
-    """The colours to draw in: those of the drawn city, of the published maps, or black and white
-    where nothing is known of the images. A line in a colour with ``casing`` has that rim."""
+    """The colours to draw in: the drawn city's, or the published maps', with black and white where
+    nothing is known of the images. A line in a colour with ``casing`` has that rim."""
     if data == "synthetic":
         return _of_city_map() if from_map else _of_city_photograph()
-    if data == "report" and from_map:
-        of_class = dict(reversed(COLOURS))  # the first of each
-        return [_colour(name, of_class[name]) for name in MAP_CLASSES]
-    return [_colour("black", (0, 0, 0)), _colour("white", (255, 255, 255))]
+    of_class = dict(reversed(COLOURS))  # the first of each
+    of_map = [_colour(name, of_class[name]) for name in MAP_CLASSES if from_map]
+    plain = [_colour("white", (255, 255, 255)), _colour("black", (0, 0, 0))]
+    return of_map if data == "report" and from_map else of_map + plain
 
 
 def _of_city_map():

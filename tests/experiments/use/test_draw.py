@@ -109,7 +109,8 @@ def test_maps_are_drawn_in_their_own_colours():
     alike = {"ground", "street", "motorway", "water"}
     assert {name: city[name] for name in alike} == {name: name for name in alike}
     assert city["park"] == city["pitch"] == "green" and city["road"] == "street"
-    assert [one["name"] for one in drawing.palette("my_pairs", True)] == ["black", "white"]
+    assert [*classes(drawing.palette("my_pairs", True))] == [*MAP_CLASSES, "white", "black"]
+    assert [*classes(drawing.palette("my_pairs", False))] == ["white", "black"]
 
 
 def test_a_city_to_begin_with_goes_by_its_seed_where_the_model_knows_cities(pages):
