@@ -23,8 +23,8 @@ class Config:
     """An option without a default must be given."""
 
     model: Path
-    """A finished run, the SavedModel that one wrote, or a ready model: cartoon_vae, drawn_city,
-    drawn_city_reader."""
+    """A finished run, the SavedModel that one wrote, or a ready model: cartoon_vae, cartoon_codes,
+    drawn_city, drawn_city_reader."""
     port: int = 8765
     """Of 127.0.0.1; 0: any that is free."""
 

@@ -21,7 +21,7 @@ class Config:
 
     model: Path
     """A finished run of vae_anime, vae_cartoon, cvae_faces or vq_prior, its SavedModel, or a ready
-    model: cartoon_vae."""
+    model: cartoon_vae, cartoon_codes."""
     output: Path
     """The folder to write PNG files to: 0.png, 1.png ..., for each class in a folder of its own."""
     count: int = 16

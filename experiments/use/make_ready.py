@@ -145,5 +145,6 @@ def command(record: dict) -> str:
         if value == default:
             continue
         option = f"--{field.replace('_', '-')}"
-        words.append(option if value is True else f"{option} {value}")
+        text = " ".join(map(str, value)) if isinstance(value, tuple) else value
+        words.append(option if value is True else f"{option} {text}")
     return " ".join(words)
