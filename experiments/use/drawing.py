@@ -124,6 +124,7 @@ class Sampling:
         self.model, self.classes = model, classes_of(model)
         self.about = {"name": name, "kind": "sample", "classes": self.classes}
         self.answers = {"/new": self._new}
+        self._new(b"", MultiDict())  # the first is slow
 
     def _new(self, body, args):
         images = self.model.sample(count_in(args, self.classes), [seed_in(args), 0])

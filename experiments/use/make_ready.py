@@ -62,9 +62,9 @@ def halved(path: Path) -> bytes:
     with h5py.File(io.BytesIO(parts[WEIGHTS])) as old, h5py.File(weights, "w") as new:
         _copy_halved(old, new)
     parts[WEIGHTS] = weights.getvalue()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, data in parts.items():
-            file.writestr(name, data)
+    with zipfile.ZipFile(packed, "w") as file:
+        for name, data in parts.items():  # without the time: of one run always the same bytes
+            file.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return packed.getvalue()
 
 
