@@ -165,15 +165,18 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
             "decay_epochs": 1,
             "batch_size": 4,
         },
-        {
-            "image_size": 60,
-            "generator": "resnet",
-            "spectral": True,
-            "gradient_penalty_weight": 10.0,
-            "discriminator_scales": 2,
-            "feature_matching_weight": 10.0,
-            "average_momentum": 0.9,
-        },
+        pytest.param(
+            {
+                "image_size": 60,
+                "generator": "resnet",
+                "spectral": True,
+                "gradient_penalty_weight": 10.0,
+                "discriminator_scales": 2,
+                "feature_matching_weight": 10.0,
+                "average_momentum": 0.9,
+            },
+            marks=pytest.mark.slow,
+        ),
         pytest.param({"adversarial_loss": "minimax"}, marks=pytest.mark.slow),
     ],
 )
