@@ -33,6 +33,7 @@ def write_record(run: Run, folder: Path) -> None:
                 config[part][name] = Path(value).name
     write_json(folder / "config.json", config)
     write_json(folder / "metrics.json", run.metrics)
+    (folder / "evaluation_val.json").unlink(missing_ok=True)  # of a run that was here before
     if run.evaluation:
         write_json(folder / "evaluation_val.json", run.evaluation)
     shutil.copy(run.folder / "logs" / "epochs.csv", folder / "logs" / "epochs.csv")

@@ -260,7 +260,7 @@ def test_a_records_distances_by_the_edge_detector_are_on_the_page(page, tmp_path
         path.write_text(json.dumps(json.loads(path.read_text()) | HED))
     assert run(Config(runs=tmp_path, train=False)) == 0
     _, *tables = (tmp_path / "reproduction.md").read_text().split("| edge detector's features |")
-    found = [re.match(r".*\n.*\n\| (.*) \| 0.25 \| 0.125 \| 0.0125 \|\n\n", one) for one in tables]
+    found = [re.match(r".*\n.*\n\| (.*) \| 0.25 \| 0.125 \| 0.0125 \|\n", one) for one in tables]
     assert sorted(one[1] for one in found) == sorted(BY_HED.values())
 
 
@@ -294,7 +294,7 @@ def test_noise_is_judged_by_whether_the_generator_passes_over_it(std, verdict):
 def test_of_several_seeds_means_and_their_deviation_are_shown(tmp_path):
     for name, seed, mse in (("vae_anime", 0, 0.01), ("vae_anime_seed1", 1, 0.03)):
         shutil.copytree(ROOT / "docs" / "runs" / "vae_anime", tmp_path / "runs" / name)
-        for part, change in (("evaluation_val", {"val_mse": mse}), ("config", {"seed": seed})):
+        for part, change in (("metrics", {"val_mse": mse}), ("config", {"seed": seed})):
             path = tmp_path / "runs" / name / f"{part}.json"
             content = json.loads(path.read_text())
             (content["identity"] if part == "config" else content).update(change)
@@ -303,7 +303,7 @@ def test_of_several_seeds_means_and_their_deviation_are_shown(tmp_path):
     assert run(Config(runs=tmp_path / "runs", train=False, records=records)) == 0
     page = (tmp_path / "runs" / "reproduction.md").read_text()
     assert "| vae_anime (seeds 0, 1) | a folder" in page and "Epochs: 10; seeds 0, 1." in page
-    assert "| vae_anime | 0.02 ± 0.01 | 0.5133 ± 0 |" in page
+    assert "| vae_anime | 0.02 ± 0.01 | 0.533 ± 0 |" in page
     assert (records / "vae_anime_seed1" / "metrics.json").exists()
     assert read_runs(records)["vae_anime"].figure("val_mse") == pytest.approx(0.02)
 
