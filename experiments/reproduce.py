@@ -2,7 +2,7 @@
 missing, measure it, and write one page, as Markdown and as HTML that needs no other file: every
 figure and table of the report with ours beside it.
 
-    python -m experiments.reproduce                           on drawn images, about 32 minutes
+    python -m experiments.reproduce                           on drawn images
     python -m experiments.reproduce --data report             on the published sets
     python -m experiments.reproduce --no-train --runs docs/runs --output PAGE    from records
 

@@ -14,7 +14,7 @@ class ReproductionOptions:
 
     data: Literal["synthetic", "report"] = "synthetic"
     """What missing runs are trained on: sets drawn by the package, or the published ones. For your
-    own folders run the five commands with --run-dir RUNS/<name> first."""
+    own folders run the commands with --run-dir RUNS/<name> first."""
     data_dir: Path | None = None
     """For report: where downloads go and your own archives lie."""
     runs: Path = Path("runs/reproduction")

@@ -97,7 +97,8 @@ class Run:
         values = self._values(key)
         if len(values) < 2:
             return self.figure(key)
-        return f"{statistics.fmean(values):.4g} ± {statistics.stdev(values):.1g}"
+        spread = float(f"{statistics.stdev(values):.1g}")
+        return f"{statistics.fmean(values):.4g} ± {spread:g}" if spread else self.figure(key)
 
     def _values(self, key):
         # the evaluation's before the training's own

@@ -13,7 +13,7 @@ class EvaluationOptions:
     """Every option."""
 
     run_dir: Path
-    """A finished run of any of the five training commands, or the name of a ready model."""
+    """A finished run of any training command, or the name of a ready model."""
     data: str | None = None
     """Other data of the same kind: synthetic, report, or a folder. Default: what the run was
     trained on, of which it is split in the same way."""
