@@ -52,6 +52,13 @@ def test_readme_is_a_page_of_at_most_900_words_and_stays_one():
     assert 500 < words(ROOT / "README.md") <= 900
 
 
+def test_one_line_of_readme_installs_and_runs_the_tests():
+    """The line that checks of a fresh clone take, word for word."""
+    lines = (ROOT / "README.md").read_text().splitlines()
+    (line,) = [one for one in lines if one.startswith("python3 -m venv") and "pytest" in one]
+    assert line.endswith("pip install -q -c constraints.txt -e '.[test]' && pytest")
+
+
 def test_all_pages_together_have_at_most_9000_words_and_stay_so():
     """But the generated one, and the decisions, which grow."""
     grow = {"README.md", "reproduction.md", "decisions.md"}
@@ -351,7 +358,8 @@ LESS = {"draw_pairs(count=64": "draw_pairs(count=16", "range(0, 64, 16)": "[0]",
         "last_step=160": "last_step=2"}  # fmt: skip
 
 
-@pytest.mark.parametrize("less", [LESS, pytest.param({}, marks=pytest.mark.slow, id="whole")])
+@pytest.mark.slow
+@pytest.mark.parametrize("less", [LESS, pytest.param({}, id="whole")])
 def test_the_notebooks_cells_run_and_its_outputs_are_saved(less, monkeypatch, capsys):
     """Shapes and truths that it prints are printed again; pictures are drawn, not compared."""
     notebook = json.loads((ROOT / "docs" / "tour.ipynb").read_text())

@@ -155,11 +155,11 @@ def test_what_the_report_leaves_open_is_said_as_the_code_has_it(part):
 @pytest.mark.parametrize("part", AUTOENCODERS)
 def test_a_script_and_its_model_have_the_same_defaults(part):
     (script, *_), model_class = AUTOENCODERS[part]
-    defaults, model = script.Config(), model_class()
-    names = set(model.get_config()) & {f.name for f in dataclasses.fields(defaults)}
+    defaults, config = script.Config(), model_class().get_config()
+    names = set(config) & {f.name for f in dataclasses.fields(defaults)}
     assert {"normalization", "pool_last", "seed"} < names
     for name in names - {"image_size"}:
-        assert getattr(model, name) == getattr(defaults, name), name
+        assert config[name] == getattr(defaults, name), name
 
 
 @pytest.mark.parametrize("part", AUTOENCODERS)

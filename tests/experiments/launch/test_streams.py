@@ -23,6 +23,7 @@ def command(name, *options):
     return [sys.executable, "-m", f"experiments.{name}", *map(str, options)]
 
 
+@pytest.mark.slow
 def test_with_its_streams_closed_and_a_locale_of_ascii_a_run_ends_whole(faces, tmp_path):
     data, run = tmp_path / "data", tmp_path / "run"
     shutil.copytree(faces / "anime", data)

@@ -50,6 +50,7 @@ def goes_on(folder, **options):
     return pix2pix_maps.run(pix2pix_maps.Config(**given))
 
 
+@pytest.mark.slow
 def test_a_pix2pix_goes_on_with_its_weights_and_moments_and_is_measured(earlier, capsys):
     reader = tf.train.load_checkpoint(str(earlier / "checkpoints" / "step-3"))
     kernel, moment = (

@@ -220,6 +220,7 @@ def test_what_a_vae_generates_is_reconstructed_where_one_is_given(
     assert (folder / "figures" / picture.name).exists()
 
 
+@pytest.mark.slow
 def test_odd_names_of_three_classes_and_their_files_do_no_harm(faces, tmp_path, capsys):
     folder = tmp_path / "data"
     shutil.copytree(faces, folder)

@@ -29,6 +29,7 @@ def ready(finished, tmp_path_factory):
         yield {name: finished(of) for name, of in runs.items()}
 
 
+@pytest.mark.slow
 def test_a_ready_model_gives_what_its_run_gives_to_the_rounding_of_its_weights(ready):
     images = np.random.default_rng(0).uniform(0, 1, (2, 16, 16, 3)).astype(np.float32)
     run, packed = tf_gen.load(ready["cartoon_vae"]), tf_gen.load("cartoon_vae")
