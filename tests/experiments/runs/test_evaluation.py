@@ -47,8 +47,11 @@ LACKING = {  # what needs more than a SavedModel has
 
 
 @pytest.mark.parametrize(
-    "name",  # a VAE is measured as a conditional one is
-    [pytest.param(name, marks=[pytest.mark.slow] * (name == "vae_anime")) for name in LACKING],
+    "name",  # a VAE is measured as a conditional one is; a pix2pix takes seconds
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ("vae_anime", "map_to_aerial")))
+        for name in LACKING
+    ],
 )
 def test_one_name_has_one_value_at_the_end_of_training_and_of_the_saved_model(
     name, runs, capsys, monkeypatch
