@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.launch.cli import launch
+from experiments.launch.errors import UsageError
 from experiments.launch.options import check_range
 
 NAME = "translate"
@@ -27,10 +28,15 @@ class Config:
     """An image, or a folder of images of any sizes, nested folders too."""
     output: Path
     """The folder to write PNG files to, under the names that the input has."""
-    sizing: Literal["resize", "pad"] = "resize"
+    sizing: Literal["resize", "pad", "tile"] = "resize"
     """resize: to the size that the model was trained at, and the result back: whole images are
     seen as in training. pad: each pixel keeps its scale, right and bottom edges are reflected up
-    to the model's next multiple and cut off again: for images at the training images' scale."""
+    to the model's next multiple and cut off again: for images at the training images' scale. tile:
+    for such, of any size: by tiles of the size of training, blended where they overlap."""
+    overlap: int | None = None
+    """Pixels that neighbouring tiles share at least. Default: a quarter of a tile."""
+    batch_size: int | None = None
+    """Images of the model's size that are translated at once, of resize and tile. Default: 8."""
     noise_seed: int | None = None
     """Translate in the report's mode, dropout on and each image's own statistics; the noise of
     image i is that of the seed [N, i]. Default: deterministic, with fixed statistics."""
@@ -38,6 +44,17 @@ class Config:
     def check(self) -> None:
         """Raise UsageError for a number out of range."""
         check_range(0, 2**31 - 1, noise_seed=self.noise_seed)
+        check_range(0, overlap=self.overlap)
+        check_range(1, batch_size=self.batch_size)
+        if self.overlap is not None and self.sizing != "tile":
+            raise UsageError("--overlap: is of tiles; give --sizing tile, or leave it out")
+        if self.noise_seed is not None and self.sizing == "tile":
+            raise UsageError("--noise-seed: tiles would not agree; leave it or --sizing tile out")
+        if self.batch_size and (self.sizing == "pad" or self.noise_seed is not None):
+            raise UsageError(
+                "--batch-size: with --sizing pad, or --noise-seed, images go one by one; leave it "
+                "out"
+            )
 
 
 def run(config: Config) -> int:

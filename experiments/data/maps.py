@@ -8,6 +8,7 @@ from experiments.data.account import Account, account_of, pair_files, source_of
 from experiments.launch.errors import UsageError
 from tf_gen.data import Pairs, draw_pairs, load_pairs
 from tf_gen.data.cache import Cache
+from tf_gen.data.images import image_sides, with_channels
 from tf_gen.data.published.sets import MAPS, compare
 from tf_gen.data.sources import Unreadable
 
@@ -17,7 +18,7 @@ JITTER = 286 / 256  # the paper's resize before the crop
 
 @dataclasses.dataclass(frozen=True)
 class Maps:
-    """Both splits, towards a direction: uint8 [N, H, W, 3]; those to train on have slack."""
+    """Both splits, towards a direction: uint8 [N, H, W, C]; those to train on have slack."""
 
     train: Pairs
     val: Pairs
@@ -34,11 +35,11 @@ class Maps:
         """(inputs, targets) to validate on."""
         return self.val.towards(self.direction)
 
-    def middle(self, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """The training pairs without jitter: the middle size x size of each side."""
-        margin = (self.train.a.shape[1] - size) // 2
-        inside = slice(margin, margin + size)
-        return tuple(side[:, inside, inside] for side in self.train_sides)
+    def middle(self, size) -> tuple[np.ndarray, np.ndarray]:
+        """The training pairs without jitter: the middle of each side; size: (height, width)."""
+        top, left = ((self.train.a.shape[1 + i] - size[i]) // 2 for i in (0, 1))
+        middle = np.s_[:, top : top + size[0], left : left + size[1]]
+        return tuple(side[middle] for side in self.train_sides)
 
 
 def load_maps(config) -> Maps:
@@ -46,13 +47,17 @@ def load_maps(config) -> Maps:
 
     Raises: UsageError, all unreadable files of both splits listed.
     """
-    sizes = {"train": round(config.image_size * JITTER), "val": config.image_size}
+    sides = image_sides(config.image_size)
+    sizes = {"train": tuple(round(side * JITTER) for side in sides), "val": sides}
+    channels = (config.output_channels, config.input_channels)  # of A and of B
+    if config.direction == "aerial_to_map":
+        channels = channels[::-1]
     print(f"data: {'drawing' if config.data == 'synthetic' else 'reading'} {config.data}")
     if config.data == "synthetic":
-        splits = {split: _draw(split, size) for split, size in sizes.items()}
+        splits = {split: _draw(split, size, channels) for split, size in sizes.items()}
         return Maps(**splits, direction=config.direction, account=Account("synthetic"))
     source = source_of(config, {"maps": MAPS})
-    splits = _read(source, config, sizes)
+    splits = _read(source, config, sizes, channels)
     counts = {split: len(pairs) for split, pairs in splits.items()}
     digests = {split: pairs.digest for split, pairs in splits.items()}
     comparisons = [compare(MAPS, counts, digests)] if config.data == "report" else []
@@ -60,7 +65,7 @@ def load_maps(config) -> Maps:
     return Maps(**splits, direction=config.direction, account=account)
 
 
-def _read(source, config, sizes) -> dict[str, Pairs]:
+def _read(source, config, sizes, channels) -> dict[str, Pairs]:
     """Both splits; what is unreadable in either is told in one error."""
     found, bad, cache = {}, [], Cache(config.cache_gib)
     for split in ("val", "train"):  # the smaller first: a missing one is told at once
@@ -68,7 +73,7 @@ def _read(source, config, sizes) -> dict[str, Pairs]:
             # the contract's figures are of validation images that were decoded in full
             found[split] = load_pairs(
                 source, split, sizes[split], config.skip_unreadable,
-                cache=cache, in_full=split == "val",
+                cache=cache, in_full=split == "val", channels=channels,
             )  # fmt: skip
         except Unreadable as error:
             bad.append(str(error))
@@ -77,9 +82,12 @@ def _read(source, config, sizes) -> dict[str, Pairs]:
     return {split: found[split] for split in sizes}
 
 
-def _draw(split, size) -> Pairs:
-    count = DRAWN[split]
-    aerial, street_map = draw_pairs(count, seed=list(DRAWN).index(split), size=size)
+def _draw(split, size, channels) -> Pairs:
+    count, (height, width) = DRAWN[split], size
+    sides = draw_pairs(count, seed=list(DRAWN).index(split), size=max(size))
+    aerial, street_map = (
+        with_channels(side[:, :height, :width], c) for side, c in zip(sides, channels, strict=True)
+    )
     names = tuple(f"{split} {i}" for i in range(count))
     # Not of the pixels: machines may differ by one grey level and yet draw the same set.
     return Pairs(aerial, street_map, names, digest=f"synthetic-1 {split} {count}")

@@ -87,6 +87,9 @@ class TrainingOptions:
     """Stop after so many optimisation steps in all."""
     batch_size: int = 64
     """Examples in a step (ours)."""
+    gradient_accumulation: int = 1
+    """Steps whose mean gradient makes one update: as a batch so many times as large, but for batch
+    normalisation, in the memory of one (report: 1)."""
     learning_rate: float = 1e-3
     """Of Adam (ours)."""
     seed: int = 0
@@ -127,6 +130,7 @@ class TrainingOptions:
             1,
             epochs=self.epochs,
             batch_size=self.batch_size,
+            gradient_accumulation=self.gradient_accumulation,
             log_every=None if self.log_every == "auto" else self.log_every,
             max_steps=self.max_steps,
             checkpoint_steps=self.checkpoint_steps,
@@ -139,10 +143,21 @@ class TrainingOptions:
         )
         check_range(0, 2**31 - 2, seed=self.seed)
         check_range(0.0, cache_gib=self.cache_gib)
+        if self.gradient_accumulation > 1 and self.strategy != "none":
+            raise UsageError(
+                "--gradient-accumulation: is for one device; leave it or --strategy "
+                f"{self.strategy} out"
+            )
         if self.xla == "on" and self.strategy != "none":
             raise UsageError(
                 f"--xla on: is for one device; leave it or --strategy {self.strategy} out"
             )
+
+    @property
+    def accumulation(self) -> dict[str, int]:
+        """What an optimiser is given for --gradient-accumulation."""
+        steps = self.gradient_accumulation
+        return {"gradient_accumulation_steps": steps} if steps > 1 else {}
 
     @property
     def total_epochs(self) -> int:

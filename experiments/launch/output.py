@@ -21,9 +21,9 @@ def make_writable(folder: Path, option="output") -> None:
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
-    """Write uint8 [H, W, 3] so that a file of that name is always a whole one."""
+    """Write uint8 [H, W, 1, 3 or 4] so that a file of that name is always a whole one."""
     encoded = io.BytesIO()
-    Image.fromarray(image).save(encoded, "PNG")
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(encoded, "PNG")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}.part")
     try:

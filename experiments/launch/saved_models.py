@@ -57,4 +57,5 @@ def _of_ready(folder):
     if type(model) in FUNCTIONS:
         functions = FUNCTIONS[type(model)](model)
         return SimpleNamespace(**{name: call for name, (call, _) in functions.items()})
-    return translations(model, record_of(folder)["identity"]["image_size"])
+    identity = record_of(folder)["identity"]
+    return translations(model, identity["image_size"], identity.get("input_channels", 3))

@@ -1,6 +1,7 @@
 """The figures of a pix2pix, from the functions of its SavedModel, or of the model in memory."""
 
 from experiments.measures.asked import named, say_left_out
+from tf_gen.data.images import image_sides
 from tf_gen.evaluation import pix2pix as evaluation
 from tf_gen.progress import progress
 
@@ -23,7 +24,7 @@ def pix2pix_figures(translator, data, options, asked) -> dict[str, float]:
     model at test time."""
     inputs, targets = data.val_sides
     if asked.split == "train":  # whose images are larger, for the jitter
-        inputs, targets = data.middle(options.image_size)
+        inputs, targets = data.middle(image_sides(options.image_size))
     outputs = _translated(translator.translate, inputs, "translate")
     with progress(len(inputs), "translate_noisy") as line:
         noisy = evaluation.in_report_mode(translator, inputs, asked.seed_of(options), line.update)
@@ -56,6 +57,8 @@ def readability(direction, inputs, targets, outputs, reader=None) -> dict[str, f
     output against the input, and (``_real``) what it sees in the true photograph: no output can be
     expected to be read better than that.
     """
+    if not inputs.shape[-1] == targets.shape[-1] == 3:  # its classes are colours
+        return {}
     if direction == "aerial_to_map":
         return named("val", evaluation.map_agreement(targets, outputs))
     if reader is None:

@@ -122,7 +122,8 @@ def runs_section(runs) -> list[str]:
             continue
         metrics, options = run.metrics, run.options
         minutes = metrics.get("train_seconds", 0.0) / 60
-        size = f"{options['image_size']} x {options['image_size']}"
+        size = options["image_size"]
+        size = f"{size} x {size}" if isinstance(size, int) else "{} x {}".format(*size)
         if "filters" in options:
             size += f", {options['filters']} filters"
         rows.append(

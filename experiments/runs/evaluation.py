@@ -13,6 +13,7 @@ from experiments.measures.asked import Asked
 from experiments.measures.distances import by_hed, by_inception
 from experiments.tasks.code_prior import CodePriorTask
 from experiments.tasks.cvae import CvaeTask
+from experiments.tasks.options import shown, sides_of
 from experiments.tasks.pix2pix import Pix2PixTask
 from experiments.tasks.vae import VaeTask
 from experiments.tasks.vq_vae import VqVaeTask
@@ -73,11 +74,13 @@ def _reader(config, record, options):
     if its_own.get("direction") == "map_to_aerial":
         raise UsageError(f"--reader {config.reader}: a map_to_aerial run, it reads no photographs")
     multiple = int(reader.sizes()[1])
-    if options.image_size % multiple:
+    if any(side % multiple for side in sides_of(options.image_size)):
         raise UsageError(
             f"--reader {config.reader}: takes multiples of {multiple} pixels, not "
-            f"{options.image_size}"
+            f"{shown(options.image_size)}"
         )
+    if (options.input_channels, options.output_channels) != (3, 3):
+        raise UsageError("--reader: only RGB maps and photographs can be read")
     return reader
 
 

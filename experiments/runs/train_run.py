@@ -24,8 +24,14 @@ from experiments.runs.replicas import (
     replicas_of,
 )
 from tf_gen.data import steps_per_epoch
+from tf_gen.optimizers import step_counter
 from tf_gen.training import callbacks, history
-from tf_gen.training.checkpoints import Checkpoints, MetricVariables, newest_step
+from tf_gen.training.checkpoints import (
+    Checkpoints,
+    MetricVariables,
+    newest_step,
+    patience_ends,
+)
 from tf_gen.training.loop import train
 from tf_gen.training.run_dir import RunDir, run_record, save_model
 
@@ -70,18 +76,22 @@ class Run:
 
     def __init__(self, name, config, folder: RunDir, task, strategy):
         self.config, self.folder, self.task, self.strategy = config, folder, task, strategy
+        self.patience = getattr(config, "patience", None)  # of what is judged by its loss
         self.is_chief = is_chief(strategy)  # whether this process validates and writes
         count = len(task.data.train)
         print(f"data: {count} training and {len(task.data.val)} validation examples")
         self.epoch_steps = steps_per_epoch(count, config.batch_size, replicas_of(strategy))
         self.all_steps = config.total_epochs * self.epoch_steps
         self.last_step = min(self.all_steps, config.max_steps or self.all_steps)
+        self.planned = self.last_step
         self.record = run_record(name, *self._fields())
         self.goes_on = folder.compare(self.record, defaults_of(config))
         self.before = folder.read("config.json")["settings"] if self.goes_on else {}
         if self.goes_on:
             reached = newest_step(folder / "checkpoints")
             config.refuse_changes(self.before, reached / self.epoch_steps)
+            if patience_ends(folder / "checkpoints", self.patience, reached / self.epoch_steps):
+                self.last_step = reached
 
     def _fields(self) -> tuple[dict, dict]:
         """(What makes a run this run, the rest of the configuration)."""
@@ -102,7 +112,8 @@ class Run:
         steps = (self.folder.read("metrics.json") or {}).get("steps", 0)
         if steps < max(self.last_step, 1):
             return False
-        limit = "max-steps" if self.last_step < self.all_steps else "epochs"
+        limit = "max-steps" if self.planned < self.all_steps else "epochs"
+        limit = "patience" if self.last_step < self.planned else limit
         print(f"{self.folder.path}: this run is finished ({steps} steps); raise --{limit} to go on")
         return True
 
@@ -118,9 +129,10 @@ class Run:
         if config.strategy != "multi_worker":  # there all workers would have to save them at once
             parts["metrics"] = MetricVariables(self.trained.model)
         self.checkpoints = Checkpoints(
-            folder / "checkpoints", parts, step=self.trained.model.optimizer.iterations,
+            folder / "checkpoints", parts, step=step_counter(self.trained.model.optimizer),
             minutes=config.checkpoint_minutes, steps=config.checkpoint_steps,
             best=self.trained.network, by=task.about.best_by, before_save=self.scalars.flush,
+            patience=self.patience,
         )  # fmt: skip
         self.step = self.checkpoints.restore()
         if self.step > self.last_step:
@@ -164,7 +176,7 @@ class Run:
                 self.trained.sync()
                 return task.validate(stop.check)
 
-            train(
+            self.last_step = train(
                 self.trained.model,
                 task.batches,
                 steps_per_epoch=steps,

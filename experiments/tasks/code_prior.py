@@ -99,7 +99,7 @@ class CodePriorTask(FaceTask):
     options = VqPriorRun
     figures = staticmethod(code_prior_figures)
     progress_logs, best_by = ("bits_per_code",), "val_bits_per_code"
-    kept = "the best epoch's"
+    keeps_best = True  # it soon knows its few images by heart
     curves = {"bits a code": ["bits_per_code"]}
 
     def __init__(self, config):
@@ -163,11 +163,6 @@ class CodePriorTask(FaceTask):
 
     def _new(self, count=SHOWN, temperature=1.0):
         return to_levels(self.model.sample(count, self.config.seed, temperature))
-
-    def prepare_to_measure(self):
-        """The model with its best epoch's weights: it soon knows its few images by heart."""
-        self.model.load_weights(self.config.run_dir / "checkpoints" / "best.weights.h5")
-        return self.model
 
     def leave(self, folder: Path) -> None:
         """All pictures and the SavedModel."""

@@ -34,10 +34,10 @@ class FaceTask:
     ``build``, ``leave`` and
 
     - ``figures``: of ``experiments.measures.autoencoders``; ``curves``: title -> logs;
-    - ``progress_logs``, ``best_by``, ``kept``: see ``About``.
+    - ``progress_logs``, ``best_by``: see ``About``.
     """
 
-    best_by, kept = "val_loss", "the last step's"
+    best_by = "val_loss"
 
     def __init__(self, config, styles, by_class=False):
         self.config, self.data = config, load_faces(config, styles, by_class)
@@ -46,7 +46,13 @@ class FaceTask:
         """What is said of the task. Args: lines: of Python, that use ``model``; more: Markdown."""
         loading = (LOADING + more).replace("{lines}", lines)
         loading = loading.replace("{size}", str(self.config.image_size))
-        return About(title, loading, self.progress_logs, self.best_by, self.kept)
+        kept = "the best epoch's" if self.keeps_best else "the last step's"
+        return About(title, loading, self.progress_logs, self.best_by, kept)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the best epoch's weights are measured, drawn and exported, not the last's."""
+        return self.config.patience is not None
 
     def compiled(self, model_class, epoch_steps, **own) -> Built:
         """A compiled autoencoder with the options that all of them share."""
@@ -65,7 +71,7 @@ class FaceTask:
         self.model = model = model_class(
             seed=config.seed, dtype=dtype_policy(config.precision), **options
         )
-        model.compile(FusedAdam(config.learning_rate))
+        model.compile(FusedAdam(config.learning_rate, **config.accumulation))
         model.optimizer.build(model.trainable_variables)
         return Built(model, model, {"model": model, "optimizer": model.optimizer})
 
@@ -77,7 +83,7 @@ class FaceTask:
         config, train = self.config, self.data.train
         return image_batches(
             train.images, labels_of(train), config.batch_size, config.seed, first_step, last_step,
-            parts,
+            parts, config.mirror,
         )  # fmt: skip
 
     def validate(self, check) -> dict[str, float]:
@@ -95,7 +101,9 @@ class FaceTask:
         return []
 
     def prepare_to_measure(self):
-        """The model itself has what its SavedModel has."""
+        """The model itself, which has what its SavedModel has."""
+        if self.keeps_best:
+            self.model.load_weights(self.config.run_dir / "checkpoints" / "best.weights.h5")
         return self.model
 
     def measure(self, model, asked) -> dict[str, float]:

@@ -63,6 +63,7 @@ class LatentTask(FaceTask):
 
     def prepare_to_measure(self):
         """The model, with Gaussians fitted to its latents of the training images."""
+        super().prepare_to_measure()
         train, components = self.data.train, self.config.mixture_components
         batches = ordered_batches(train.images, labels_of(train), evaluation.BATCH)
         try:

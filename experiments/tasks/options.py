@@ -71,8 +71,13 @@ class Pix2PixOptions(TrainingOptions):
     the generator alone then (report: none)."""
     filters: int = 64
     """Width of the networks' first layers (report); 8 makes a model for trying things."""
-    image_size: int = 256
-    """Height and width (report): 32, 64, 128, or a multiple of 256; of a resnet of 4."""
+    image_size: int | tuple[int, int] = 256
+    """Height and width (report), one number or two, each 32, 64, 128, or a multiple of 256; of a
+    resnet of 4."""
+    input_channels: Literal[1, 3, 4] = 3
+    """Of the images that are given: 3, RGB (report); 1, grey or a mask; 4, RGBA."""
+    output_channels: Literal[1, 3, 4] = 3
+    """Of the images that are made, likewise (report: 3)."""
     init_from: Path | None = None
     """A run whose networks this one starts from (fine-tuning)."""
 
@@ -96,18 +101,23 @@ class Pix2PixOptions(TrainingOptions):
             raise UsageError("--noise input: only --generator unet takes it; leave it out")
         if self.generator == "unet":
             unet_depth(self.image_size)
-        elif self.image_size < 1 or self.image_size % 4:
+        elif min(self.sides) < 1 or any(side % 4 for side in self.sides):
             raise UsageError(
-                f"--image-size {self.image_size}: the generator halves it twice, so it must be a "
-                "multiple of 4"
+                f"--image-size {shown(self.image_size)}: the generator halves it twice, so it must "
+                "be a multiple of 4"
             )
         smallest = 24 * 2 ** (self.discriminator_scales - 1)  # of a receptive field of 70 pixels
-        if self.image_size < smallest:
+        if min(self.sides) < smallest:
             raise UsageError(
                 f"--discriminator-scales {self.discriminator_scales}: the last would see images of "
-                f"{self.image_size >> self.discriminator_scales - 1} pixels, and needs 24: fewer "
+                f"{min(self.sides) >> self.discriminator_scales - 1} pixels, and needs 24: fewer "
                 f"scales, or --image-size {smallest} or more"
             )
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """The images' height and width."""
+        return sides_of(self.image_size)
 
     @property
     def total_epochs(self) -> int:
@@ -126,19 +136,40 @@ class Pix2PixOptions(TrainingOptions):
             )
 
 
-def unet_depth(image_size: int) -> int:
-    """Halvings for an image size: 8, as in the report, or what takes a smaller one to 1 x 1.
+def sides_of(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    """--image-size as height and width."""
+    return (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+
+
+def shown(image_size: int | tuple[int, int]) -> str:
+    """--image-size as it is written on a command line."""
+    return str(image_size) if isinstance(image_size, int) else " ".join(map(str, image_size))
+
+
+def unet_depth(image_size: int | tuple[int, int]) -> int:
+    """Halvings for an image size: 8, as in the report, or what takes the smaller side to 1.
 
     Raises: UsageError for a size that neither suits.
     """
-    if image_size > 0 and image_size % 256 == 0:
+    return min(_halvings(side, image_size) for side in sides_of(image_size))
+
+
+def _halvings(side, image_size):
+    if side > 0 and side % 256 == 0:
         return 8
-    if 32 <= image_size < 256 and image_size & (image_size - 1) == 0:
-        return image_size.bit_length() - 1
+    if 32 <= side < 256 and side & (side - 1) == 0:
+        return side.bit_length() - 1
     raise UsageError(
-        f"--image-size {image_size}: the U-Net halves it to the end, so it must be 32, 64, 128, "
-        "256, or a multiple of 256"
+        f"--image-size {shown(image_size)}: the U-Net halves it to the end, so it must be 32, 64, "
+        "128, 256, or a multiple of 256"
     )
+
+
+def check_patience(options) -> None:
+    """Raise UsageError for --patience out of range, or where no worker could tell the others."""
+    check_range(1, patience=options.patience)
+    if options.patience is not None and options.strategy == "multi_worker":
+        raise UsageError("--patience: does not go with --strategy multi_worker; leave it out")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -152,6 +183,11 @@ class FaceOptions(TrainingOptions):
     """Share of width and height that is kept of images that are read, from the centre."""
     image_size: int = 64
     """Height and width (ours); a multiple of 4, or of 8 with pool-last."""
+    mirror: bool = False
+    """Show each training image mirrored half of the times (report: no)."""
+    patience: int | None = may_change(None)
+    """Stop when so many epochs did not lower val_loss (of a VQ-VAE val_recon_loss), and keep the
+    best epoch's weights instead of the last's (report: no)."""
     pool_last: bool = False
     """Pooling after the third convolution, too: latents from 8 x 8 places instead of 16 x 16 at
     64 x 64 (the report leaves it open: docs/decisions.md)."""
@@ -161,6 +197,7 @@ class FaceOptions(TrainingOptions):
     def check(self) -> None:
         super().check()
         check_range(0.0, 1.0, open_low=True, crop=self.crop)
+        check_patience(self)
         if self.data == "synthetic" and self.crop != type(self).crop:
             raise UsageError(
                 "--crop: drawn faces have no margin; leave it out, or give --data a folder"
@@ -284,6 +321,8 @@ class VqPriorOptions(TrainingOptions):
     """Where these images lie, if no longer where that run found them. Default: there."""
     epochs: int = may_change(10)
     """Times that each image's codes are shown (ours). The epoch that validates best is kept."""
+    patience: int | None = may_change(None)
+    """Stop when so many epochs did not lower val_bits_per_code (ours: no)."""
     width: int = 96
     """Channels of the network's blocks (ours)."""
     depth: int = 6
@@ -293,6 +332,7 @@ class VqPriorOptions(TrainingOptions):
 
     def check(self) -> None:
         super().check()
+        check_patience(self)
         check_range(1, width=self.width, depth=self.depth)
         if not 0.0 <= self.dropout < 1.0:
             raise UsageError(f"--dropout {self.dropout}: must be at least 0 and less than 1")

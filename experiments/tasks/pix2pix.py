@@ -22,7 +22,7 @@ from tf_gen import (
 )
 from tf_gen.data import training_batches
 from tf_gen.data.batches import WHOLE
-from tf_gen.data.images import to_levels, to_tanh_range
+from tf_gen.data.images import to_levels, to_tanh_range, with_channels
 from tf_gen.evaluation.pix2pix import in_report_mode
 from tf_gen.export import export_pix2pix, translations
 from tf_gen.optimizers import FusedAdam
@@ -38,16 +38,26 @@ LOADING = """```python
 import tensorflow as tf
 
 model = tf.saved_model.load("saved_model")
-# JPEG, PNG, BMP or GIF of any size, to PNG of {size} x {size}
+# JPEG, PNG, BMP or GIF of any size, to PNG of {height} x {width}
 (output,) = model.translate_bytes([tf.io.read_file("input.jpg")])
 tf.io.write_file("output.png", output)
-images = tf.io.decode_png(output)[None] / 255
-outputs = model.translate(images)  # of arrays, float32 [1, {size}, {size}, 3] in [0, 1]
+images = tf.zeros([1, {height}, {width}, {channels}])  # of arrays, float32 in [0, 1]
+outputs = model.translate(images)
 ```
 
 As a Keras model, in [-1, 1]: `tf_gen.load("{path}")`, the generator. From this repository:
 `python -m experiments.translate --model {path} --input FOLDER --output FOLDER`
 """
+
+
+def _loading(config):
+    """``LOADING`` of a model of these sizes and channels."""
+    height, width = config.sides
+    values = {"height": height, "width": width, "channels": config.input_channels}
+    text = LOADING
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return text
 
 
 class Pix2PixTask:
@@ -58,7 +68,7 @@ class Pix2PixTask:
     def __init__(self, config):
         self.config, self.data = config, load_maps(config)
         to_the_end = (  # 1 x 1
-            config.generator == "unet" and config.image_size == 2 ** unet_depth(config.image_size)
+            config.generator == "unet" and max(config.sides) == 2 ** unet_depth(config.image_size)
         )
         if len(self.data.train) == 1 and to_the_end and config.normalization.endswith("batch"):
             raise UsageError(
@@ -67,7 +77,7 @@ class Pix2PixTask:
             )
         self.about = About(
             title=f"pix2pix_maps, {config.direction}",
-            loading=LOADING.replace("{size}", str(config.image_size)),
+            loading=_loading(config),
             progress_logs=("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake"),
             best_by="val_l1_report_mode",
         )
@@ -92,10 +102,10 @@ class Pix2PixTask:
             seed=config.seed,
         )
         model.compile(*self._optimizers())
-        model.build((None, config.image_size, config.image_size, 3))
+        model.build(self._input_shape())
         model.build_optimizers()
         self.shown = self._averaged() if config.average_momentum else model.generator
-        self.translator = translations(self.shown, config.image_size)
+        self.translator = translations(self.shown, config.sides, config.input_channels)
         parts = {
             "generator": model.generator,
             "discriminator": model.discriminator,
@@ -105,11 +115,15 @@ class Pix2PixTask:
         return Built(model, self.shown, parts)
 
     def _generator(self, shared):
+        shared = {**shared, "output_channels": self.config.output_channels}
         if self.config.generator == "resnet":
             return ResNetGenerator(name="generator", **shared)
         depth = unet_depth(self.config.image_size)
         noise = {"dropout": 0.0, "noise_channels": 1} if self.config.noise == "input" else {}
         return UNetGenerator(depth=depth, name="generator", **noise, **shared)
+
+    def _input_shape(self):
+        return (None, *self.config.sides, self.config.input_channels)
 
     def _discriminator(self, shared):
         """The report's; of several scales, a sum of such."""
@@ -125,13 +139,15 @@ class Pix2PixTask:
         config, momentum = self.config, self.config.average_momentum
         own = config.discriminator_learning_rate
         average = {"use_ema": True, "ema_momentum": momentum} if momentum else {}
+        more = config.accumulation
         return (
             FusedAdam(
-                self._rate(config.learning_rate), config.beta_1, name="generator_adam", **average
+                self._rate(config.learning_rate), config.beta_1, name="generator_adam",
+                **average, **more,
             ),
             FusedAdam(
                 self._rate(config.learning_rate if own is None else own), config.beta_1,
-                name="discriminator_adam",
+                name="discriminator_adam", **more,
             ),
         )  # fmt: skip
 
@@ -139,13 +155,14 @@ class Pix2PixTask:
         config, epoch = self.config, self.epoch_steps
         if not config.decay_epochs:
             return first
+        epoch /= config.gradient_accumulation  # in updates, which optimisers count
         return LinearDecay(first, config.epochs * epoch, config.decay_epochs * epoch)
 
     def _averaged(self):
         """A generator for the averages of the trained one's weights."""
         generator = self.model.generator
         copy = generator.from_config(generator.get_config())
-        copy.build((None, self.config.image_size, self.config.image_size, 3))
+        copy.build(self._input_shape())
         return copy
 
     def _show(self):
@@ -177,7 +194,7 @@ class Pix2PixTask:
         """The training batches of these steps."""
         config = self.config
         return training_batches(
-            *self.data.train_sides, config.image_size,
+            *self.data.train_sides, config.sides,
             config.batch_size, config.seed, first_step, last_step, parts,
         )  # fmt: skip
 
@@ -189,7 +206,7 @@ class Pix2PixTask:
     def watch(self, scalars, figures: Path):
         """The report's samples of the data; the validation images of each epoch (the report), in
         TensorBoard and as a picture."""
-        inputs, targets = (side[:SHOWN] for side in self.data.train_sides)
+        inputs, targets = (with_channels(side[:SHOWN], 3) for side in self.data.train_sides)
         pictures.image_rows(
             figures / "data_samples.png", {"input": inputs, "ground truth": targets}
         )
@@ -207,12 +224,13 @@ class Pix2PixTask:
     def _shown(self):
         inputs, targets = (side[:SHOWN] for side in self.data.val_sides)
         outputs = in_report_mode(self.translator, inputs, self.config.seed)
-        return {"input": inputs, "output": to_levels(outputs), "ground truth": targets}
+        shown = {"input": inputs, "output": to_levels(outputs), "ground truth": targets}
+        return {name: with_channels(images, 3) for name, images in shown.items()}
 
     def prepare_to_measure(self):
         """The functions of the SavedModel, normalisation's statistics recomputed."""
         self._show()
-        inputs, _ = self.data.middle(self.config.image_size)
+        inputs, _ = self.data.middle(self.config.sides)
         inputs = inputs[:STATISTICS_IMAGES]
         # parts of about equal size: the rest of a division could be one image alone
         parts = np.array_split(inputs, -(-len(inputs) // STATISTICS_BATCH))
@@ -226,7 +244,7 @@ class Pix2PixTask:
 
     def leave(self, folder: Path) -> None:
         """Outputs, curves, the networks' tables, the SavedModel."""
-        size, where, term = self.config.image_size, folder / "figures", self.config.reconstruction
+        config, where, term = self.config, folder / "figures", self.config.reconstruction
         pictures.image_rows(where / "validation_last_epoch.png", self._shown())
         groups = {
             "generator": ["generator_loss", "generator_adversarial_loss"],
@@ -239,8 +257,11 @@ class Pix2PixTask:
         rows = read_csv(folder / "logs" / "steps.csv")
         pictures.curves(where / "loss_curves.png", rows, groups, self.epoch_steps)
         for network in (self.shown, self.model.discriminator):
-            _write_summary(where / f"{network.name}_summary.txt", network.functional(size, size))
-        export_pix2pix(self.shown, folder / "saved_model", size)
+            channels = config.input_channels
+            made = () if network is self.shown else (config.output_channels,)
+            table = network.functional(*config.sides, channels, *made)
+            _write_summary(where / f"{network.name}_summary.txt", table)
+        export_pix2pix(self.shown, folder / "saved_model", config.sides, config.input_channels)
 
 
 def _write_summary(path: Path, model) -> None:

@@ -13,27 +13,45 @@ from experiments.launch.errors import UsageError
 from experiments.launch.output import make_writable, write_png
 from experiments.launch.saved_models import load_saved_model
 from tf_gen.data.images import to_levels, to_unit_range
-from tf_gen.data.reading import decode, resize
+from tf_gen.data.reading import MODES, decode, resize
 from tf_gen.data.sources import KINDS, Folder, Unreadable, read_bytes
+from tf_gen.data.tiles import in_tiles
 from tf_gen.progress import progress
+
+BATCH = 8  # of the model's own size
 
 
 def translate_images(config) -> int:
-    """Translate image after image; returns the exit code, PARTLY if some could not be."""
+    """Translate all images, as many at once as may be; returns the exit code, PARTLY if some could
+    not be."""
     root, names = find_images(config.input, config.output)
     targets = output_files(config.output, root, names)
-    translate = load_translator(config)
+    translator = Translator(config)
     make_writable(config.output)
-    bad = []
+    bad, waiting = [], []
+
+    def translate(items):
+        """Of (name, file, image, index); what is too much for the memory at once, one by one."""
+        try:
+            outputs = translator([image for _, _, image, _ in items], items[0][-1])
+        except (MemoryError, tf.errors.ResourceExhaustedError):
+            if len(items) > 1:
+                return [translate([item]) for item in items]
+            bad.append(f"{items[0][0]}: too large for the memory")
+            return
+        for (_, target, _, _), output in zip(items, outputs, strict=True):
+            write_png(target, output)
+
     with progress(len(names), "translate") as line:
         for index, (name, target) in enumerate(zip(names, targets, strict=True)):
             try:
-                image = decode(read_bytes(root / name, name), name)
-                write_png(target, translate(image, index))
+                image = decode(read_bytes(root / name, name), name, channels=translator.channels)
+                waiting.append((name, target, image, index))
             except Unreadable as error:
                 bad.append(str(error))
-            except (MemoryError, tf.errors.ResourceExhaustedError):
-                bad.append(f"{name}: too large for the memory")
+            if waiting and (len(waiting) == translator.at_once or index == len(names) - 1):
+                translate(waiting)
+                waiting = []
             line.update()
     print(f"{config.output}: {len(names) - len(bad)} of {len(names)} images translated")
     for reason in bad:
@@ -85,35 +103,78 @@ def png_names(names: list[str]) -> list[str]:
         whole |= clashing
 
 
-def load_translator(config):
-    """A function (image uint8 [H, W, 3], its index) -> uint8 [H, W, 3]."""
-    function = "translate" if config.noise_seed is None else "translate_noisy"
-    model = load_saved_model("model", config.model, "pix2pix", ["sizes", function])
-    size, multiple = (int(side) for side in model.sizes())
+class Translator:
+    """Images uint8 [H, W, C] of any sizes -> the model's, of the same sizes.
 
-    def apply(image, index):
-        images = to_unit_range(image[None])  # [1, H, W, 3] in [0, 1]
-        if config.noise_seed is None:
-            return model.translate(images)[0].numpy()
-        return model.translate_noisy(images, tf.constant([config.noise_seed, index]))[0].numpy()
+    Attributes: channels: of the images that it takes; at_once: how many it takes best.
+    Raises: UsageError for a model that is none, or options that it does not suit.
+    """
 
-    def translate(image, index):
+    def __init__(self, config):
+        self._config, noisy = config, config.noise_seed is not None
+        functions = ["sizes", "translate_noisy" if noisy else "translate"]
+        self._model = load_saved_model("model", config.model, "pix2pix", functions)
+        size, self._multiple = (int(side) for side in self._model.sizes())
+        shape = getattr(self._model, "input_shape", lambda: (size, size, 3))  # of earlier ones
+        *self._size, self.channels = (int(side) for side in shape())
+        least = min(self._size)
+        self._overlap = least // 4 if config.overlap is None else config.overlap
+        if self._overlap >= least:
+            raise UsageError(
+                f"--overlap {self._overlap}: as large as a tile; this model's are "
+                f"{self._size[0]} x {self._size[1]} pixels, give less"
+            )
+        many = config.batch_size or BATCH
+        self._tiles = many if config.sizing == "tile" else 1
+        # noise is of one image's seed; images that are padded differ in size
+        self.at_once = many if config.sizing == "resize" and not noisy else 1
+        self._try()
+
+    def __call__(self, images, first):
+        """Of a list of images, the first of which has this place among all."""
+        if self._config.sizing == "tile":
+            outputs = [self._in_tiles(image) for image in images]
+        elif self._config.sizing == "pad":
+            outputs = [self._padded(image, first) for image in images]
+        else:
+            batch = np.stack([resize(image, *self._size) for image in images])
+            outputs = self._levels(self._apply(to_unit_range(batch), first))
+            outputs = [resize(o, *i.shape[:2]) for o, i in zip(outputs, images, strict=True)]
+        return outputs
+
+    def _in_tiles(self, image):
+        def translate(tiles):
+            return self._apply(to_unit_range(tiles), 0)
+
+        made = in_tiles(translate, image, self._size, self._overlap, self._tiles)
+        return self._levels(made)
+
+    def _padded(self, image, index):
         height, width = image.shape[:2]
-        resizes = config.sizing == "resize"
-        output = apply(resize(image, size, size) if resizes else pad(image, multiple), index)
-        if not np.isfinite(output).all():
-            raise UsageError(f"--model {config.model}: makes values that are not finite")
-        output = to_levels(output)
-        return resize(output, height, width) if resizes else output[:height, :width]
+        padded = to_unit_range(pad(image, self._multiple)[None])
+        return self._levels(self._apply(padded, index)[0])[:height, :width]
 
-    blank = np.zeros((multiple, multiple, 3), np.uint8)
-    try:
-        takes_rgb = apply(blank, 0).shape == blank.shape
-    except (TypeError, ValueError):  # no function of the model has this signature
-        takes_rgb = False
-    if not takes_rgb:
-        raise UsageError(f"--model {config.model}: not a model from RGB to RGB images")
-    return translate
+    def _apply(self, images, first):
+        """float32 [B, H, W, C] in [0, 1] -> the same, with the noise of the first one's place."""
+        if self._config.noise_seed is None:
+            return self._model.translate(images).numpy()
+        seed = tf.constant([self._config.noise_seed, first])
+        return self._model.translate_noisy(images, seed).numpy()
+
+    def _levels(self, outputs):
+        if not np.isfinite(outputs).all():
+            raise UsageError(f"--model {self._config.model}: makes values that are not finite")
+        return to_levels(outputs)
+
+    def _try(self):
+        """Raise UsageError for a model from or to what no PNG file holds."""
+        side, what = self._multiple, "not a model of grey, RGB or RGBA images"
+        try:
+            made = self._apply(tf.zeros([1, side, side, self.channels]), 0).shape
+        except (TypeError, ValueError) as error:  # no function of the model has this signature
+            raise UsageError(f"--model {self._config.model}: {what}") from error
+        if {self.channels, made[-1]} - {*MODES} or made[1:3] != (side, side):
+            raise UsageError(f"--model {self._config.model}: {what}")
 
 
 def pad(image: np.ndarray, multiple: int) -> np.ndarray:

@@ -3,15 +3,20 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tf_gen.data.images import (
+    image_sides,
     paired_jitter,
+    random_mirror,
     tanh_from_unit,
     to_levels,
     to_tanh_range,
     to_unit_range,
     unit_from_tanh,
+    with_channels,
 )
+from tf_gen.errors import UserError
 
 
 def distinct_pixels(height, width):
@@ -167,3 +172,55 @@ def test_without_slack_an_image_is_only_mirrored_or_not():
     crops, _ = jittered(np.repeat(image[None], 30, axis=0), 6, (0, 0))
     seen = {which_window(crop, windows(image, 6)) for crop in crops}
     assert seen == {(0, 0, False), (0, 0, True)}
+
+
+@pytest.mark.parametrize(
+    "given, expected", [(64, (64, 64)), ((16, 24), (16, 24)), ([8, 4], (8, 4))]
+)
+def test_one_number_stands_for_both_sides(given, expected):
+    assert image_sides(given) == expected
+
+
+def test_three_numbers_are_no_sides():
+    with pytest.raises(UserError, match="image_size"):
+        image_sides((1, 2, 3))
+
+
+def test_crops_may_be_wider_than_high():
+    image = distinct_pixels(7, 12)
+    crop, other = jittered([image], (5, 8), [3, 4], targets=[image[..., :1]])
+    assert crop.shape == (1, 5, 8, 3) and other.shape == (1, 5, 8, 1)
+    np.testing.assert_array_equal(crop[..., :1], other)
+    row, column = crop[0, 0, :, :2].min(0)
+    window = image[row : row + 5, column : column + 8]
+    assert any(np.array_equal(crop[0], one) for one in (window, window[:, ::-1]))
+
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+@pytest.mark.parametrize("given", MODES)
+@pytest.mark.parametrize("wanted", MODES)
+def test_channels_change_as_pillow_changes_them(given, wanted):
+    images = np.random.default_rng(0).integers(0, 256, (1, 30, 40, given), np.uint8)
+    image = Image.fromarray(images[0].squeeze())
+    if given == 4 and wanted < 4:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    expected = np.atleast_3d(image.convert(MODES[wanted]))
+    found = with_channels(images, wanted)
+    assert found.dtype == np.uint8
+    np.testing.assert_allclose(found[0].astype(int), expected, atol=1 if given == 4 > wanted else 0)
+
+
+def test_images_are_mirrored_half_of_the_times_the_same_in_parts():
+    images = np.random.default_rng(0).integers(0, 256, (64, 2, 3, 1), np.uint8)
+    found = random_mirror(images, [3, 4]).numpy()
+    same, turned = (
+        [np.array_equal(*both) for both in zip(found, given, strict=True)]
+        for given in (images, images[:, :, ::-1])
+    )
+    assert np.all(np.logical_xor(same, turned)) and 20 < sum(turned) < 44
+    halves = [random_mirror(half, [3, 4], (i, 2)) for i, half in enumerate(np.split(images, 2))]
+    np.testing.assert_array_equal(np.concatenate(halves), found)
+    assert not np.array_equal(random_mirror(images, [3, 5]), found)

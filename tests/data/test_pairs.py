@@ -326,3 +326,34 @@ def test_a_folder_with_no_readable_pair_is_refused_even_when_skipping(layout, tm
     for path in tmp_path.glob("train*/*.png"):
         damage(path)
     assert "none of its 3 pairs" in refusal(tmp_path, skip_unreadable=True)
+
+
+@LAYOUTS
+@pytest.mark.parametrize("channels", [(1, 3), (4, 1)])
+def test_each_side_has_channels_of_its_own(layout, channels, tmp_path):
+    pairs = load_pairs(layout(tmp_path), "train", SIZE, channels=channels)
+    modes = {1: "L", 3: "RGB", 4: "RGBA"}
+    for images, sides, count in zip(
+        (pairs.a, pairs.b), both_sides(1, 2, 10), channels, strict=True
+    ):
+        expected = [np.atleast_3d(Image.fromarray(side).convert(modes[count])) for side in sides]
+        np.testing.assert_array_equal(images, expected)
+
+
+@LAYOUTS
+def test_sides_may_be_higher_than_wide(layout, tmp_path):
+    pairs = load_pairs(layout(tmp_path), "train", (SIZE, SIZE // 2))
+    a, _ = both_sides(1, 2, 10)
+    expected = a.reshape(3, SIZE, SIZE // 2, 2, 3).mean(3)
+    np.testing.assert_allclose(pairs.a, expected, atol=1)
+
+
+def test_a_pair_of_upright_sides_is_one_where_such_are_asked_for(tmp_path):
+    save(draw_pair(16, 8), tmp_path / "train" / "1.png")  # a square
+    assert "about 2 times" in refusal(tmp_path)
+    assert load_pairs(tmp_path, "train", (16, 8)).a.shape == (1, 16, 8, 3)
+
+
+def draw_pair(height, width):
+    """Both sides, side by side."""
+    return np.hstack([drawn(0, side, height, width) for side in "AB"])

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_gen.errors import UserError
 from tf_gen.layers import BatchNorm
-from tf_gen.models.conv_stacks import ConvDecoder, ConvEncoder, halved, image_sides
+from tf_gen.models.conv_stacks import ConvDecoder, ConvEncoder, halved
 
 STACKS = pytest.mark.parametrize("stack", [ConvEncoder, ConvDecoder])
 NORMALIZATIONS = pytest.mark.parametrize("normalization", ["batch", "none"])
@@ -193,10 +193,3 @@ def test_a_size_that_can_be_halved_is(sides, factor, expected):
 def test_a_size_that_cannot_be_halved_is_named(sides):
     with pytest.raises(UserError, match=f"multiples of 8: got {sides[0]} x {sides[1]}$"):
         halved(sides, 8)
-
-
-@pytest.mark.parametrize(
-    "given, expected", [(64, (64, 64)), ((16, 24), (16, 24)), ([8, 4], (8, 4))]
-)
-def test_one_number_stands_for_both_sides(given, expected):
-    assert image_sides(given) == expected

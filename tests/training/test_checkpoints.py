@@ -16,6 +16,7 @@ from tf_gen.training.checkpoints import (
     MetricVariables,
     copy_weights,
     newest_step,
+    patience_ends,
     read_networks,
 )
 from tf_gen.training.schedules import LinearDecay
@@ -98,6 +99,19 @@ def test_time_alone_makes_one_due(make_pix2pix, tmp_path):
     assert newest_step(tmp_path) == 0 and not list(tmp_path.glob("*.index"))
     checkpoints_of(make_pix2pix(), tmp_path, minutes=1e-9).on_train_batch_end(0)
     assert list(tmp_path.glob("*.index"))
+
+
+def test_training_stops_when_so_many_epochs_were_no_better(make_pix2pix, tmp_path):
+    model, stopped = make_pix2pix(), []
+    checkpoints = checkpoints_of(model, tmp_path, best=model.generator, by="val_l1", patience=2)
+    checkpoints.set_model(model)
+    for epoch, value in enumerate([0.5, 0.3, 0.4, 0.2, 0.2, 0.3]):
+        model.stop_training = False
+        checkpoints.on_epoch_end(epoch, {"val_l1": value})
+        stopped.append(model.stop_training)
+    assert stopped == [False] * 5 + [True]  # the best is the fourth
+    assert patience_ends(tmp_path, 2, 6.0) and not patience_ends(tmp_path, 2, 5.9)
+    assert not patience_ends(tmp_path, None, 99) and not patience_ends(tmp_path / "new", 1, 99)
 
 
 def test_the_best_epochs_weights_are_kept_across_processes(make_pix2pix, tmp_path):

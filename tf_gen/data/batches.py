@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from .cache import forget
-from .images import paired_jitter, to_tanh_range, to_unit_range
+from .images import paired_jitter, random_mirror, to_tanh_range, to_unit_range
 
 AHEAD = 2  # batches that are made ready before they are asked for
 PARALLEL = min(8, os.cpu_count() or 1)  # batches that are made at a time
@@ -81,8 +81,8 @@ def shuffled_batches(
 def training_batches(inputs, targets, size, batch_size, seed, first_step, last_step, parts=WHOLE):
     """``shuffled_batches`` of pairs, jittered.
 
-    Args: inputs, targets: uint8 [N, H, W, C], H and W at least size.
-    Returns: a tf.data.Dataset of pairs, each float32 [B, size, size, C] in [-1, 1].
+    Args: inputs, targets: uint8 [N, H, W, C], H and W at least size, an int or (height, width).
+    Returns: a tf.data.Dataset of pairs, each float32 [B, height, width, C] in [-1, 1].
     """
 
     def prepare(inputs, targets, step, part):
@@ -93,14 +93,23 @@ def training_batches(inputs, targets, size, batch_size, seed, first_step, last_s
     return shuffled_batches(arrays, batch_size, seed, first_step, last_step, parts, prepare)
 
 
-def image_batches(images, labels, batch_size, seed, first_step, last_step, parts=WHOLE):
+def image_batches(
+    images, labels, batch_size, seed, first_step, last_step, parts=WHOLE, mirror=False
+):
     """``shuffled_batches`` of images.
 
-    Args: images: uint8 [N, H, W, C]; labels: int32 [N], or None.
+    Args: images: uint8 [N, H, W, C]; labels: int32 [N], or None; mirror: whether an image is
+        mirrored half of the times.
     Returns: a tf.data.Dataset of float32 [B, H, W, C] in [0, 1], or of (images, labels).
     """
+
+    def prepare(images, *labels, step, part):
+        if mirror:
+            images = random_mirror(images, tf.stack([seed + 1, step]), part)
+        return _unit_range(images, *labels)
+
     arrays = _arrays(images, labels)
-    return shuffled_batches(arrays, batch_size, seed, first_step, last_step, parts, _unit_range)
+    return shuffled_batches(arrays, batch_size, seed, first_step, last_step, parts, prepare)
 
 
 def ordered_batches(images, labels, batch_size):
@@ -118,7 +127,7 @@ def _arrays(images, labels):
     return (images,) if labels is None else (images, labels)
 
 
-def _unit_range(images, *labels, **where):
+def _unit_range(images, *labels):
     return _as_they_are(to_unit_range(images), *labels)
 
 

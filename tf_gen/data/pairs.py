@@ -8,12 +8,14 @@ import numpy as np
 from tf_gen.errors import UserError
 
 from .cache import Cache
+from .images import image_sides
 from .reading import Rows, decode, digest, read_rows, resize
 from .sources import KINDS, Folder, Unreadable
 
 # Pairs of squares are twice as wide as high, of portraits of 3 : 4 1.5 times, of upright A4 sheets
 # 1.41 times. Single photographs, square, upright or of 4 : 3, lie below and would be cut in two
-# without a word; those of 3 : 2 cannot be told from pairs of portraits.
+# without a word; those of 3 : 2 cannot be told from pairs of portraits. (Where sides are asked for
+# that are no squares, all this times their shape.)
 NARROWEST = 1.4
 SPLITS = {"train": ("train",), "val": ("val", "test")}  # the names that a split's folder may have
 
@@ -23,8 +25,8 @@ class Pairs:
     """Image pairs, decoded.
 
     Attributes:
-        a, b: uint8 [N, size, size, 3]: the left half or A, the right half or B; in memory, or
-            mapped from a file.
+        a, b: uint8 [N, H, W, C]: the left half or A, the right half or B; in memory, or mapped
+            from a file.
         names: of the pairs, N of them: the files' paths in the source.
         digest: SHA-256 over the files (``tf_gen.data.reading.digest``) or of the drawing.
         skipped: (name, reason) of each that could not be read.
@@ -45,9 +47,9 @@ class Pairs:
 
 
 def load_pairs(
-    source, split: str, size: int, skip_unreadable=False, *, cache=None, in_full=True
+    source, split: str, size, skip_unreadable=False, *, cache=None, in_full=True, channels=(3, 3)
 ) -> Pairs:
-    """Read a split (``"train"`` or ``"val"``) of a source of pairs, each side size x size.
+    """Read a split (``"train"`` or ``"val"``) of a source of pairs, each side of one size.
 
     It holds ``train/`` and ``val/`` (or ``test/``) of side-by-side pairs, A left, B right, or
     ``trainA/ trainB/ valA/ valB/`` (or ``testA/ testB/``) with equal names below. Each side is
@@ -55,9 +57,11 @@ def load_pairs(
 
     Args:
         source: a folder's path, or a source (``tf_gen.data.sources``).
+        size: of a side, an int or (height, width).
         cache: a ``Cache``; default a new one.
         in_full: decode JPEG in full, too, where a half, a quarter or an eighth of its size is
             enough (``tf_gen.data.reading.decode``).
+        channels: of A and of B: 1 (grey), 3 (RGB) or 4 (RGBA).
 
     Raises: UserError for a missing folder, no pairs, names without a partner, or (all listed,
         unless skipped) files that cannot be read, are too narrow for a pair, or whose halves differ
@@ -66,18 +70,17 @@ def load_pairs(
     source = source if hasattr(source, "items") else Folder(source)
     cache = cache or Cache()
     parts = _parts(source, split)
-    enough = None if in_full else size
+    size = image_sides(size)
     if len(parts) == 1:
-        (names,) = parts
-        rows = _read(source, names, source.items(names), _halves(size, enough), size, cache,
-                     skip_unreadable)  # fmt: skip
+        items, to_row = source.items(parts[0]), _halves(size, in_full, channels)
     else:
-        items = _matched(source, *parts)
-        rows = _read(source, parts[0], items, _two_files(size, enough), size, cache,
-                     skip_unreadable)  # fmt: skip
+        items, to_row = _matched(source, *parts), _two_files(size, in_full, channels)
+    ends = np.cumsum([size[0] * size[1] * count for count in channels])  # of both in a row
+    rows = _read(source, parts[0], items, to_row, ends[-1:], cache, skip_unreadable)
+    a, b = np.split(rows.images, ends[:1], axis=1)
     return Pairs(
-        a=rows.images[:, 0],
-        b=rows.images[:, 1],
+        a=a.reshape(-1, *size, channels[0]),
+        b=b.reshape(-1, *size, channels[1]),
         names=rows.names,
         digest=digest(sha for shas in rows.notes for sha in shas),
         skipped=rows.skipped,
@@ -131,42 +134,50 @@ def _matched(source, names_a, names_b):
     return ((name, reader(name, b[below])) for below, name in a.items())
 
 
-def _read(source, names, items, to_row, size, cache, skip_unreadable) -> Rows:
-    rows = read_rows(items, names, to_row, (2, size, size, 3), cache, source.place, skip_unreadable)
+def _read(source, names, items, to_row, shape, cache, skip_unreadable) -> Rows:
+    rows = read_rows(items, names, to_row, tuple(shape), cache, source.place, skip_unreadable)
     if not rows.names:
         first = rows.skipped[0][1]
         raise UserError(f"{source.path}: none of its {len(names)} pairs can be read ({first})")
     return rows
 
 
-def _halves(size, enough):
+def _halves(size, in_full, channels):
     """``to_row`` of one file with both sides."""
+    high, wide = size
+    enough = None if in_full else (2 * wide, high)
 
     def to_row(name, data):
-        image = decode(data, name, enough and (2 * enough, enough))
-        height, width = image.shape[:2]
-        if width < NARROWEST * height:
+        images = {count: decode(data, name, enough, count) for count in set(channels)}
+        height, width = images[channels[0]].shape[:2]
+        if width < NARROWEST * height * wide / high:
             folder = name.partition("/")[0]
             raise Unreadable(
                 f"{name}: no pair, it is {width / height:.3g} times as wide as high; side by side "
-                f"a pair is about twice as wide (or give the sides in {folder}A/ and {folder}B/)"
+                f"a pair is about {2 * wide / high:.3g} times (or give the sides in {folder}A/ and "
+                f"{folder}B/)"
             )
         if width % 2:
             raise Unreadable(
                 f"{name}: its halves differ in size, {width} pixels are an odd width; "
                 "a pair lies side by side in two equal halves"
             )
-        return _row(np.split(image, 2, axis=1), size), [(name, _sha(data))]
+        sides = (images[channels[0]][:, : width // 2], images[channels[1]][:, width // 2 :])
+        return _row(sides, size), [(name, _sha(data))]
 
     return to_row
 
 
-def _two_files(size, enough):
+def _two_files(size, in_full, channels):
     """``to_row`` of two files."""
+    enough = None if in_full else size[::-1]
 
     def to_row(name, datas):
-        images = [decode(data, label, enough and (enough, enough)) for label, data in datas]
-        if images[0].shape != images[1].shape:
+        images = [
+            decode(data, label, enough, count)
+            for (label, data), count in zip(datas, channels, strict=True)
+        ]
+        if images[0].shape[:2] != images[1].shape[:2]:
             sizes = " and ".join(f"{i.shape[1]} x {i.shape[0]}" for i in images)
             raise Unreadable(f"{name}: its two sides differ in size, {sizes}")
         return _row(images, size), [(label, _sha(data)) for label, data in datas]
@@ -175,7 +186,8 @@ def _two_files(size, enough):
 
 
 def _row(sides, size):
-    return resize(np.stack(sides), size, size)
+    """Both sides at that size, one behind the other: channels may differ."""
+    return np.concatenate([resize(side, *size).ravel() for side in sides])
 
 
 def _sha(data: bytes) -> str:

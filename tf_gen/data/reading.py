@@ -22,6 +22,7 @@ from .cache import Cache, arrange, forget
 from .sources import Unreadable
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by channels
 MAX_PIXELS = 80_000_000  # by the header, before a pixel is decoded: a small file can claim more
 LARGE = 16_000_000  # pixels from which on images are decoded one at a time
 BAND = 4_000_000  # pixels that become RGB at a time: Pillow would hold a whole image four times
@@ -63,11 +64,15 @@ QUIET = _Quiet()  # Pillow warns of odd metadata in sound images
 _ONE_LARGE = threading.Lock()  # several at a time would take gigabytes
 
 
-def decode(data: bytes, name: str, at_least: tuple[int, int] | None = None) -> np.ndarray:
-    """The pixels of an encoded image: uint8 [H, W, 3], RGB.
+def decode(
+    data: bytes, name: str, at_least: tuple[int, int] | None = None, channels: int = 3
+) -> np.ndarray:
+    """The pixels of an encoded image: uint8 [H, W, channels], RGB.
 
     EXIF orientation is honoured, transparency is composited on white, grey, palette, CMYK and
     16-bit images become RGB, and of an animation the first frame is taken.
+
+    With 1 channel all become grey (luma), with 4 RGBA, transparency kept.
 
     Args: at_least: (width, height) that are enough: a JPEG that is 2, 4 or 8 times as large, and
         upright, is decoded at that fraction of its size, which takes half the time.
@@ -85,7 +90,7 @@ def decode(data: bytes, name: str, at_least: tuple[int, int] | None = None) -> n
                 _draft(image, *at_least)
             with _ONE_LARGE if pixels > LARGE else contextlib.nullcontext():
                 image.load()
-                return _to_rgb(_upright(image))
+                return _to_pixels(_upright(image), MODES[channels])
     except Unreadable:
         raise
     except Image.DecompressionBombError as error:  # far more than MAX_PIXELS
@@ -116,28 +121,33 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _to_rgb(image: Image.Image) -> np.ndarray:
+def _to_pixels(image: Image.Image, mode: str) -> np.ndarray:
     rows = max(1, BAND // image.width)
     if rows >= image.height:
-        return np.asarray(_band_to_rgb(image))
-    pixels = np.empty((image.height, image.width, 3), np.uint8)
+        return _band_to_pixels(image, mode)
+    pixels = np.empty((image.height, image.width, len(mode)), np.uint8)
     for top in range(0, image.height, rows):
         band = image.crop((0, top, image.width, min(top + rows, image.height)))
-        pixels[top : top + rows] = _band_to_rgb(band)
+        pixels[top : top + rows] = _band_to_pixels(band, mode)
     return pixels
 
 
-def _band_to_rgb(image: Image.Image) -> Image.Image:
+def _band_to_pixels(image: Image.Image, mode: str) -> np.ndarray:
+    pixels = np.asarray(_in_mode(image, mode))
+    return pixels[..., None] if mode == "L" else pixels
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":  # 16-bit grey: keep the high byte
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        return _on_white(image)
-    return image.convert("RGB")
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif mode != "RGBA" and (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
+        image = _on_white(image)
+    return image.convert(mode)
 
 
 def _on_white(image: Image.Image) -> Image.Image:
     white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    return Image.alpha_composite(white, image.convert("RGBA"))
 
 
 def resize(images: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from tf_gen.data.images import to_unit_range
+from tf_gen.data.images import LUMA, image_sides, to_unit_range
 
 PNG_CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, RGB, RGBA
 EXIF = {0: 0xFF, 1: 0xE1, 4: ord("E"), 5: ord("x"), 6: ord("i"), 7: ord("f"), 8: 0, 9: 0}
@@ -13,14 +13,17 @@ ORIENTATION, SHORT = 0x0112, 3  # a tag, and the type of its value
 
 
 def read_image(data, size, channels):
-    """Encoded bytes, a string -> float32 [size, size, channels] in [0, 1].
+    """Encoded bytes, a string -> float32 [height, width, channels] in [0, 1].
+
+    Args: size: an int, or (height, width).
 
     A JPEG's EXIF orientation is honoured. With 2 or 4 channels the last is alpha, else
     transparency is composited on white.
     """
+    size = image_sides(size)
     image = to_unit_range(tf.io.decode_image(data, expand_animations=False))
-    image = _resized(_with_channels(image, channels), size)
-    return _upright(tf.ensure_shape(image, [size, size, channels]), orientation(data))
+    image = _upright(_with_channels(image, channels), orientation(data))
+    return tf.ensure_shape(_resized(image, size), [*size, channels])
 
 
 def _with_channels(image, channels):
@@ -34,23 +37,27 @@ def _with_channels(image, channels):
     colour = tf.cond(
         tf.equal(tf.shape(colour)[-1], wanted),
         lambda: colour,
-        lambda: tf.tile(tf.reduce_mean(colour, axis=-1, keepdims=True), [1, 1, wanted]),
+        lambda: _grey(colour) if wanted == 1 else tf.tile(colour, [1, 1, wanted]),
     )
     return tf.concat([colour, alpha], axis=-1) if keeps_alpha else colour
+
+
+def _grey(colour):
+    return tf.tensordot(colour, tf.constant(LUMA, tf.float32) / 2**16, 1)[..., None]
 
 
 def _resized(image, size):
     shrinks = tf.reduce_all(tf.shape(image)[:2] >= size)
     resized = tf.cond(
         shrinks,
-        lambda: tf.image.resize(image[None], (size, size), method="area"),
-        lambda: tf.image.resize(image[None], (size, size), antialias=True),
+        lambda: tf.image.resize(image[None], size, method="area"),
+        lambda: tf.image.resize(image[None], size, antialias=True),
     )
     return resized[0]
 
 
 def _upright(image, orientation):
-    """A square image turned and mirrored as EXIF says that it is to be shown."""
+    """An image turned and mirrored as EXIF says that it is to be shown."""
 
     def if_one_of(orientations, change, image):
         asked = tf.reduce_any(tf.equal(orientation, orientations))

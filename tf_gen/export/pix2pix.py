@@ -4,7 +4,7 @@ import types
 
 import tensorflow as tf
 
-from tf_gen.data.images import tanh_from_unit, unit_from_tanh
+from tf_gen.data.images import image_sides, tanh_from_unit, unit_from_tanh
 from tf_gen.layers import example_seeds
 
 from ._checks import in_unit_range, of_multiples
@@ -18,7 +18,7 @@ def export_pix2pix(generator, folder, image_size, input_channels=3):
     The loaded object has the functions of ``translations`` but ``translate_image_statistics``, and
     ``translate_bytes`` only where both sides have 1 to 4 channels, as a PNG file has. They are
     signatures too (there outputs have names), ``translate`` also as ``serving_default``; ``sizes``
-    is an attribute alone.
+    and ``input_shape`` are attributes alone.
 
     Args: folder: to write; else as ``translations``.
     """
@@ -31,7 +31,7 @@ def export_pix2pix(generator, folder, image_size, input_channels=3):
     made = found.translate_fixed.get_concrete_function().structured_outputs.shape[-1]
     if {input_channels, made} <= {*PNG_CHANNELS}:
         functions["translate_bytes"] = (found.translate_bytes, ["image_bytes"])
-    extra = {"sizes": found.sizes}
+    extra = {"sizes": found.sizes, "input_shape": found.input_shape}
     save(folder, generator.variables, functions, default="translate", extra=extra)
 
 
@@ -41,26 +41,28 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
     - ``translate(images)``: deterministic, dropout off, fixed statistics. float32 [B, H, W, C]
       in [0, 1] -> the same; H, W multiples of ``generator.factor``. Other sizes, and values that
       are plainly of another range, such as 0 ... 255, are refused.
-    - ``translate_fixed(images)``: as ``translate``, [B, S, S, C] of the model's own size S alone,
-      and nothing is checked: no condition in its graph stands in the way of a converter.
+    - ``translate_fixed(images)``: as ``translate``, of the model's own height and width alone, and
+      nothing is checked: no condition in its graph stands in the way of a converter.
     - ``translate_image_statistics(images)``: as ``translate``, with each image's own statistics.
     - ``translate_noisy(images, seed)``: the report's mode: dropout on (an example's noise is a
       pure function of seed, int32 [2], and its place), the batch's statistics.
     - ``translate_bytes(image_bytes)``: string [B], encoded images of any size and channels,
       each set upright, resized to ``image_size`` and, where the model takes no alpha (2 or 4
       channels), composited on white -> string [B], PNG.
-    - ``sizes()``: int32 [2], the model's image size and the multiple.
+    - ``sizes()``: int32 [2], the model's image size (its height) and the multiple.
+    - ``input_shape()``: int32 [3], the model's height, width and channels of the input.
 
-    Args: image_size: an int; input_channels: those of the model's input.
+    Args: image_size: an int, or (height, width); input_channels: those of the model's input.
     """
+    shape = (*image_sides(image_size), input_channels)
     images = tf.TensorSpec([None, None, None, input_channels], tf.float32)
-    of_its_size = tf.TensorSpec([None, image_size, image_size, input_channels], tf.float32)
+    of_its_size = tf.TensorSpec([None, *shape], tf.float32)
 
     def call(images, **mode):
         """The model's own size is known in the graph: its layers choose by size how to compute."""
         images = in_unit_range(of_multiples(images, generator.factor))
         return tf.cond(
-            tf.reduce_all(tf.shape(images)[1:3] == image_size),
+            tf.reduce_all(tf.shape(images)[1:3] == shape[:2]),
             lambda: _outputs(generator, tf.ensure_shape(images, of_its_size.shape), **mode),
             lambda: _outputs(generator, images, **mode),
         )
@@ -85,7 +87,7 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def translate_bytes(image_bytes):
         read = tf.map_fn(
-            lambda data: read_image(data, image_size, input_channels),
+            lambda data: read_image(data, shape[:2], input_channels),
             image_bytes,
             fn_output_signature=tf.float32,
         )
@@ -95,7 +97,11 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
 
     @tf.function(input_signature=[])
     def sizes():
-        return tf.constant([image_size, generator.factor])
+        return tf.constant([shape[0], generator.factor])
+
+    @tf.function(input_signature=[])
+    def input_shape():
+        return tf.constant(shape)
 
     return types.SimpleNamespace(
         translate=translate,
@@ -104,6 +110,7 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
         translate_noisy=translate_noisy,
         translate_bytes=translate_bytes,
         sizes=sizes,
+        input_shape=input_shape,
     )
 
 

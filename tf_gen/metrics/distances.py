@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_gen.data.images import to_levels
+from tf_gen.data.images import to_levels, with_channels
 
 from ._values import image_values
 
@@ -54,12 +54,13 @@ class Features:
 def features_of(images, network, batch=50, seen=lambda count: None) -> Features:
     """What a network sees in images.
 
-    Args: images: [N, H, W, 3], uint8, or float in [0, 1], which is rounded to grey levels (as
-        published protocols do by saving PNG files); seen: called with each batch's size.
+    Args: images: [N, H, W, C], grey, RGB or RGBA (shown as RGB), uint8, or float in [0, 1], which
+        is rounded to grey levels (as published protocols do by saving PNG files); seen: called with
+        each batch's size.
     """
     parts = []
     for first in range(0, len(images), batch):
-        part = _grey_levels(images[first : first + batch])
+        part = with_channels(_grey_levels(images[first : first + batch]), 3)
         parts.append(np.asarray(network(part.astype(np.float32))))
         seen(len(part))
     return Features(np.concatenate(parts), network.name, images_digest(images))

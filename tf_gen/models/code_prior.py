@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_gen.data.images import image_sides
 from tf_gen.errors import UserError, check_at_least, check_policy
 from tf_gen.layers import GatedBlock, example_seeds, example_uniform
 from tf_gen.optimizers import FiniteStep, scale_for_gradient, step_counter
 
-from .conv_stacks import image_sides
 from .inputs import check_labels, check_shape, codes_and_labels_of
 from .own_losses import OwnLosses, example_mean, with_added
 

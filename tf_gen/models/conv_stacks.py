@@ -1,7 +1,6 @@
 """The convolutions that the autoencoders share (the report, R1.1: encoder and decoder)."""
 
 import keras
-import numpy as np
 
 from tf_gen.errors import UserError, check_at_least, check_choice, check_policy
 from tf_gen.layers import BatchNorm
@@ -151,14 +150,6 @@ class ConvDecoder(_Stack):
             "normalization": self.normalization,
             "pool_last": self.pool_last,
         }
-
-
-def image_sides(image_size) -> tuple[int, int]:
-    """An int, or (height, width), as (height, width)."""
-    sides = (int(image_size),) * 2 if np.ndim(image_size) == 0 else tuple(image_size)
-    if len(sides) != 2:
-        raise UserError(f"image_size {image_size}: must be a number or (height, width)")
-    return sides
 
 
 def halved(image_size, factor) -> tuple[int, int]:

@@ -4,11 +4,12 @@ import keras
 import tensorflow as tf
 
 from tf_gen import losses
+from tf_gen.data.images import image_sides
 from tf_gen.errors import UserError, check_at_least
 from tf_gen.layers import GaussianSampling, bounded_log_var, example_normal, example_seeds
 from tf_gen.optimizers import FiniteStep, scale_for_gradient, step_counter
 
-from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved, image_sides
+from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved
 from .inputs import (
     check_floats,
     check_labels,

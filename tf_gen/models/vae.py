@@ -5,11 +5,12 @@ import numpy as np
 import tensorflow as tf
 
 from tf_gen import losses
+from tf_gen.data.images import image_sides
 from tf_gen.errors import check_at_least
 from tf_gen.layers import GaussianSampling, bounded_log_var, example_normal, example_seeds
 from tf_gen.optimizers import FiniteStep, scale_for_gradient, step_counter
 
-from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved, image_sides
+from .conv_stacks import FILTERS, ConvDecoder, ConvEncoder, halved
 from .inputs import check_floats, check_shape, check_values, images_and_targets_of
 from .latent_fit import FittedLatents
 from .own_losses import OwnLosses, example_mean, with_added

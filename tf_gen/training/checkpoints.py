@@ -54,6 +54,18 @@ def newest_step(folder) -> int:
     return max(_steps(folder), default=0)
 
 
+def _best(folder) -> dict:
+    """What is known of the best epoch; {} before there is one."""
+    record = Path(folder) / "best.json"
+    return json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+
+
+def patience_ends(folder, patience: int | None, epochs: float) -> bool:
+    """Whether so many epochs are ``patience`` past the best that a folder of checkpoints knows."""
+    best = _best(folder).get("epoch")
+    return None not in (patience, best) and epochs >= best + patience
+
+
 class MetricVariables:
     """The metrics in progress of a model, as a part of a checkpoint."""
 
@@ -73,22 +85,23 @@ class Checkpoints(keras.callbacks.Callback):
         folder: where ``step-<N>.*`` and the best's weights lie.
         parts: name -> what has ``variables`` (network, optimiser ...), all of it built.
         minutes, steps: how often; steps None: by time alone. Also when training ends.
-        step: the ``iterations`` of an optimiser: the step that a checkpoint is named by.
+        step: the variable that counts an optimiser's steps, by which a checkpoint is named.
         best: the network whose weights are kept at its best epoch; by: the log, lower is better.
         before_save: called before one is written, to bring logs as far as the checkpoint.
+        patience: epochs without a better one after which training is to stop; None: never.
         optional: names of parts that start anew where a checkpoint has none, or one of other
             variables: an earlier version wrote it, with fewer metrics perhaps.
     """
 
     def __init__(
         self, folder, parts, step, minutes=5.0, steps=None, best=None, by=None,
-        before_save=lambda: None, optional=("metrics",),
+        before_save=lambda: None, patience=None, optional=("metrics",),
     ):  # fmt: skip
         super().__init__()
         self.folder = Path(folder)
         self.minutes, self.steps = minutes, steps
         self.step, self.best, self.by = step, best, by
-        self.before_save = before_save
+        self.before_save, self.patience = before_save, patience
         self._variables = {name: _variables(part) for name, part in parts.items()}
         self._optional = optional
         self._last = None  # the step of the last one that was read or written
@@ -226,6 +239,8 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self._keep_if_best(epoch, logs or {})
         self._save_if_due()
+        if patience_ends(self.folder, self.patience, epoch + 1):
+            self.model.stop_training = True
 
     def _keep_if_best(self, epoch, logs):
         value = logs.get(self.by)
@@ -241,12 +256,7 @@ class Checkpoints(keras.callbacks.Callback):
         os.replace(temporary, self.folder / "best.json")
 
     def _best_so_far(self):
-        record = self.folder / "best.json"
-        return (
-            json.loads(record.read_text(encoding="utf-8"))[self.by]
-            if record.exists()
-            else float("inf")
-        )
+        return _best(self.folder).get(self.by, float("inf"))
 
     def on_train_end(self, logs=None):
         self.save()

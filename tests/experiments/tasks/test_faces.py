@@ -19,6 +19,11 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from experiments.launch import cli
+from experiments.launch.errors import UsageError
+from experiments.tasks.faces import FaceTask
+from experiments.tasks.vae import VaeTask
+from tf_gen import load
+from tf_gen.data import steps_per_epoch
 from tf_gen.training.history import read_csv
 
 ROOT = Path(__file__).parents[3]
@@ -405,3 +410,76 @@ def test_the_bare_command_finishes_within_four_minutes_and_its_losses_fall(name,
     first, *_, last = read_csv(tmp_path / "logs" / "epochs.csv")
     for figure in ("loss", "recon_loss", "val_loss", "val_recon_loss"):
         assert last[figure] < first[figure], figure
+
+
+@pytest.fixture
+def validated(monkeypatch):
+    """Have each epoch of a VAE validate as a list says, whichever process it is in."""
+
+    def as_of(values, epoch_steps):
+        def validate(task, check):
+            epoch = -(-int(task.model.optimizer.iterations) // epoch_steps)
+            return {"val_loss": values[epoch - 1]}
+
+        monkeypatch.setattr(FaceTask, "validate", validate)
+
+    return as_of
+
+
+@pytest.mark.slow
+def test_patience_ends_a_run_and_keeps_its_best_epoch(faces, tmp_path, capsys, validated):
+    given = {"data": source(faces, "vae_anime"), "epochs": 9, "run_dir": tmp_path / "run"}
+    images = len(VaeTask(config("vae_anime", **given), "anime").data.train)
+    steps = steps_per_epoch(images, SMALL["batch_size"])
+    validated([3.0, 1.0, 2.0, 2.5, 0.5, 9.0, 9.0, 9.0, 9.0], steps)
+    code, _ = guarded(capsys, "vae_anime", **given, patience=2)
+    folder = given["run_dir"]
+    assert code == 0 and metrics(folder)["epochs"] == 4
+    best = load(folder).get_weights()
+    twin = load(folder)
+    twin.load_weights(folder / "checkpoints" / "best.weights.h5")
+    assert json.loads((folder / "checkpoints" / "best.json").read_text())["epoch"] == 2
+    for kept, of_best in zip(best, twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, of_best)
+    assert "the best epoch's" in (folder / "README.md").read_text()
+    # again, stopped within the third epoch: ends at the same place, with the same weights
+    other = {**given, "run_dir": tmp_path / "other", "patience": 2}
+    guarded(capsys, "vae_anime", **other, max_steps=2 * steps + 1)
+    guarded(capsys, "vae_anime", **other)
+    assert metrics(other["run_dir"])["epochs"] == 4
+    first, second = checkpoint(folder), checkpoint(other["run_dir"])
+    assert first.keys() == second.keys()
+    # finished, until it may wait for longer
+    script("vae_anime").run(config("vae_anime", **other))
+    assert "raise --patience to go on" in capsys.readouterr().out
+    guarded(capsys, "vae_anime", **{**other, "patience": 3})
+    assert metrics(other["run_dir"])["epochs"] == 8  # 5 and 3
+
+
+@pytest.mark.slow
+def test_accumulated_gradients_and_mirrored_images_go_on_exactly(
+    faces, tmp_path, capsys, training_alone
+):
+    given = {"data": source(faces, "vae_anime"), "gradient_accumulation": 2, "mirror": True}
+    with training_alone():
+        guarded(capsys, "vae_anime", **given, max_steps=5, run_dir=tmp_path / "whole")
+        for steps in (3, 5):
+            guarded(capsys, "vae_anime", **given, max_steps=steps, run_dir=tmp_path / "parts")
+    whole, parts = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    for name, value in whole.items():
+        np.testing.assert_array_equal(value, parts[name], name)
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"patience": 0}, "--patience 0"),
+        ({"patience": 1, "strategy": "multi_worker"}, "--patience"),
+        ({"gradient_accumulation": 0}, "--gradient-accumulation 0"),
+        ({"gradient_accumulation": 2, "strategy": "mirrored"}, "--gradient-accumulation"),
+    ],
+)
+def test_patience_and_accumulation_that_cannot_be_are_refused(options, said):
+    with pytest.raises(UsageError, match=said):
+        config("vae_anime", **options).check()

@@ -18,6 +18,7 @@ from PIL import Image
 
 from experiments.data import maps as data_maps
 from experiments.launch import cli
+from experiments.launch.errors import UsageError
 from experiments.pix2pix_maps import NAME, Config, run
 from experiments.tasks import pix2pix
 from experiments.tasks.pix2pix import Pix2PixTask
@@ -328,6 +329,46 @@ def test_one_pair_is_enough_without_it(one_pair, reading_alone, tmp_path, normal
         assert run(Config(**SMALL, **options, normalization=normalization)) == 0
 
 
+@pytest.mark.slow  # the default tests train one with fewer channels
+@pytest.mark.parametrize("channels", [(1, 3), (3, 1), (4, 4)])
+@pytest.mark.parametrize("direction", ["map_to_aerial", "aerial_to_map"])
+def test_channels_and_oblong_images_go_from_folder_to_saved_model(channels, direction, tmp_path):
+    given, made = channels
+    options = {**SMALL, "direction": direction, "image_size": (32, 64), "max_steps": 2}
+    run(Config(**options, input_channels=given, output_channels=made, run_dir=tmp_path / "run"))
+    model = tf.saved_model.load(str(tmp_path / "run" / "saved_model"))
+    assert model.translate(tf.zeros([1, 32, 64, given])).shape == (1, 32, 64, made)
+    png = tf.io.encode_png(tf.zeros([50, 40, 3], tf.uint8))
+    (found,) = model.translate_bytes(png[None])
+    assert tf.io.decode_png(found).shape == (32, 64, made)
+    figures = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert figures["val_l1"] > 0 and ("val_map_iou" in figures) == (
+        direction == "aerial_to_map" and channels == (3, 3)
+    )
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"image_size": (32, 48)}, "--image-size 32 48"),
+        ({"image_size": (0, 32)}, "--image-size 0 32"),
+        ({"generator": "resnet", "image_size": (32, 30)}, "--image-size 32 30"),
+    ],
+)
+def test_oblong_sizes_that_no_generator_takes_are_refused(options, said):
+    with pytest.raises(UsageError, match=said):
+        Config(**options).check()
+
+
+def test_the_rate_falls_by_steps_where_gradients_are_accumulated(maps, tmp_path):
+    options = {"epochs": 1, "decay_epochs": 1, "gradient_accumulation": 2}
+    task = Pix2PixTask(Config(**SMALL, **options, data=str(maps), run_dir=tmp_path))
+    model = task.build(epoch_steps=4).model
+    for optimizer in (model.optimizer, model.discriminator_optimizer):
+        rates = [float(optimizer._learning_rate(update)) for update in range(5)]
+        np.testing.assert_allclose(rates, [2e-4, 2e-4, 2e-4, 1e-4, 0.0])
+
+
 def test_statistics_are_measured_on_parts_of_more_than_one_pair(maps, tmp_path, monkeypatch):
     task, parts = Pix2PixTask(Config(**SMALL, data=str(maps), run_dir=tmp_path)), []
     monkeypatch.setattr(pix2pix, "STATISTICS_BATCH", 5)  # six pairs
@@ -335,7 +376,7 @@ def test_statistics_are_measured_on_parts_of_more_than_one_pair(maps, tmp_path, 
     task.build(epoch_steps=3)
     task.prepare_to_measure()
     assert [len(part) for part in parts] == [3, 3]
-    inputs, _ = task.data.middle(32)
+    inputs, _ = task.data.middle((32, 32))
     np.testing.assert_array_equal(np.concatenate(parts), pix2pix.to_tanh_range(inputs))
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from experiments.launch.cli import DONE, PARTLY
 from experiments.launch.errors import UsageError
 from experiments.translate import Config, run
-from experiments.use.translate import png_names
+from experiments.use.translate import Translator, png_names
 from tf_gen import UNetGenerator
 from tf_gen.data.reading import resize
 from tf_gen.export import export_pix2pix
@@ -357,11 +357,73 @@ def save_function(function, channels, folder):
     tf.saved_model.save(module, str(folder))
 
 
-@pytest.mark.parametrize(("taken", "made"), [(1, 3), (3, 1)])
+@pytest.mark.parametrize(("taken", "made"), [(1, 3), (3, 2)])
 def test_a_model_of_other_channels_is_refused(translate, folder, tmp_path, taken, made):
     save(draw(4, 4), folder / "a.png")
     save_function(lambda images: tf.repeat(images[..., :1], made, -1), taken, tmp_path / "model")
     assert "RGB" in refused(translate, model=tmp_path / "model")
+
+
+@pytest.mark.parametrize(("taken", "made", "mode"), [(1, 4, "RGBA"), (4, 1, "L")])
+def test_grey_and_transparent_images_go_in_and_out(translate, folder, tmp_path, taken, made, mode):
+    generator = UNetGenerator(filters=1, depth=3, output_channels=made)
+    generator.build((None, None, None, taken))
+    export_pix2pix(generator, tmp_path / "model", (8, 16), taken)
+    save(draw(20, 30, 4), folder / "a.png")
+    model = tf.saved_model.load(str(tmp_path / "model"))
+    assert model.input_shape().numpy().tolist() == [8, 16, taken]
+    assert translate(model=tmp_path / "model", sizing="pad") == DONE
+    with Image.open(folder / "a.png") as image:
+        given = np.asarray(image.convert("RGBA"))
+        if taken == 1:
+            white = Image.new("RGBA", image.size, "white")
+            given = np.asarray(Image.alpha_composite(white, image).convert("L"))[..., None]
+    padded = np.pad(given, ((0, 4), (0, 2), (0, 0)), "reflect")[None] / np.float32(255)
+    expected = np.rint(model.translate(padded)[0, :20, :30] * 255)
+    with Image.open(folder.parent / "out" / "a.png") as image:
+        assert image.mode == mode
+        np.testing.assert_array_equal(np.atleast_3d(image), expected)
+
+
+@pytest.mark.parametrize("sizing", ["resize", "tile"])
+def test_many_at_once_are_as_one_by_one(translate, folder, sizing):
+    for i, (height, width) in enumerate([(20, 30), (16, 16), (33, 18)]):
+        save(draw(height, width, seed=i), folder / f"{i}.png")
+    for many in (1, 2, 3):
+        out = folder.parent / f"out{many}"
+        assert translate(output=out, sizing=sizing, batch_size=many) == DONE
+    for i in range(3):
+        one, *others = (read(folder.parent / f"out{n}" / f"{i}.png") for n in (1, 2, 3))
+        for other in others:  # products of other sizes round otherwise
+            np.testing.assert_allclose(one.astype(int), other, atol=1)
+
+
+def test_what_is_too_much_at_once_goes_one_by_one(translate, folder, monkeypatch):
+    def refuse(self, images, first, call=Translator.__call__):
+        if len(images) > 1 or images[0].shape[0] > 20:
+            raise MemoryError
+        return call(self, images, first)
+
+    monkeypatch.setattr(Translator, "__call__", refuse)
+    for i in range(3):
+        save(draw(20 + i // 2, 20), folder / f"{i}.png")
+    assert translate(batch_size=2) == PARTLY
+    assert sorted(path.name for path in (folder.parent / "out").iterdir()) == ["0.png", "1.png"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"sizing": "tile", "overlap": SIZE}, "--overlap 16: as large as a tile"),
+        ({"overlap": 4}, "--overlap"),
+        ({"sizing": "tile", "noise_seed": 1}, "--noise-seed"),
+        ({"sizing": "pad", "batch_size": 2}, "--batch-size"),
+        ({"batch_size": 0}, "--batch-size 0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(translate, folder, options, said):
+    save(draw(4, 4), folder / "a.png")
+    assert said in refused(translate, **options)
 
 
 def test_a_model_that_is_not_finite_is_refused(translate, folder, tmp_path):
