@@ -13,8 +13,8 @@ from experiments.launch.options import TrainingOptions, check_range, may_change
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pix2PixOptions(TrainingOptions):
-    """Options of the commands that train a pix2pix."""
+class PairOptions(TrainingOptions):
+    """Options of the commands that train a generator on pairs, against a discriminator."""
 
     data: str = may_change("synthetic")
     """synthetic (drawn by the package, no download), report (the published maps, 250 MB), or a
@@ -59,11 +59,6 @@ class Pix2PixOptions(TrainingOptions):
     validated, measured and exported in their place (report: none)."""
     update: Literal["alternating", "simultaneous"] = "alternating"
     """alternating: the discriminator first (report); simultaneous: both from one pass."""
-    generator: Literal["unet", "resnet"] = "unet"
-    """unet (report), or resnet: 9 residual blocks at a quarter of the size, as in CycleGAN."""
-    noise: Literal["dropout", "input"] = "dropout"
-    """Where randomness comes from: dropout (report), or a channel of random values beside the
-    input instead."""
     normalization: Literal["batch", "sync_batch", "instance", "none"] = "batch"
     """In both networks (report); sync_batch: over all replicas of a --strategy."""
     spectral: bool = False
@@ -72,8 +67,7 @@ class Pix2PixOptions(TrainingOptions):
     filters: int = 64
     """Width of the networks' first layers (report); 8 makes a model for trying things."""
     image_size: int | tuple[int, int] = 256
-    """Height and width (report), one number or two, each 32, 64, 128, or a multiple of 256; of a
-    resnet of 4."""
+    """Height and width (report), one number or two."""
     input_channels: Literal[1, 3, 4] = 3
     """Of the images that are given: 3, RGB (report); 1, grey or a mask; 4, RGBA."""
     output_channels: Literal[1, 3, 4] = 3
@@ -97,15 +91,7 @@ class Pix2PixOptions(TrainingOptions):
         check_range(0.0, 0.999999, beta_1=self.beta_1, average_momentum=self.average_momentum)
         if self.spectral and self.strategy != "none":
             raise UsageError("--spectral: does not go with --strategy; leave one of the two out")
-        if self.noise == "input" and self.generator != "unet":
-            raise UsageError("--noise input: only --generator unet takes it; leave it out")
-        if self.generator == "unet":
-            unet_depth(self.image_size)
-        elif min(self.sides) < 1 or any(side % 4 for side in self.sides):
-            raise UsageError(
-                f"--image-size {shown(self.image_size)}: the generator halves it twice, so it must "
-                "be a multiple of 4"
-            )
+        self.check_size()
         smallest = 24 * 2 ** (self.discriminator_scales - 1)  # of a receptive field of 70 pixels
         if min(self.sides) < smallest:
             raise UsageError(
@@ -113,6 +99,9 @@ class Pix2PixOptions(TrainingOptions):
                 f"{min(self.sides) >> self.discriminator_scales - 1} pixels, and needs 24: fewer "
                 f"scales, or --image-size {smallest} or more"
             )
+
+    def check_size(self) -> None:
+        """Raise UsageError for an image size that the generator cannot take."""
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -133,6 +122,34 @@ class Pix2PixOptions(TrainingOptions):
                 f"--epochs, --decay-epochs: {self.run_dir} has reached epoch {epochs_done:.3g}, "
                 f"where the learning rate falls already ({then[0]} and {then[1]} before, {now[0]} "
                 f"and {now[1]} now): these can no longer change"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pix2PixOptions(PairOptions):
+    """Options of the report's pix2pix."""
+
+    generator: Literal["unet", "resnet"] = "unet"
+    """unet (report), or resnet: 9 residual blocks at a quarter of the size, as in CycleGAN."""
+    noise: Literal["dropout", "input"] = "dropout"
+    """Where randomness comes from: dropout (report), or a channel of random values beside the
+    input instead."""
+    image_size: int | tuple[int, int] = 256
+    """Height and width (report), one number or two, each 32, 64, 128, or a multiple of 256; of a
+    resnet of 4."""
+
+    def check(self) -> None:
+        super().check()
+        if self.noise == "input" and self.generator != "unet":
+            raise UsageError("--noise input: only --generator unet takes it; leave it out")
+
+    def check_size(self) -> None:
+        if self.generator == "unet":
+            unet_depth(self.image_size)
+        elif min(self.sides) < 1 or any(side % 4 for side in self.sides):
+            raise UsageError(
+                f"--image-size {shown(self.image_size)}: the generator halves it twice, so it must "
+                "be a multiple of 4"
             )
 
 

@@ -64,9 +64,21 @@ class Pix2PixTask:
     """Pairs, networks and figures of one run; see ``experiments.tasks.task``."""
 
     options = Pix2PixOptions
+    command = "pix2pix_maps"
 
     def __init__(self, config):
         self.config, self.data = config, load_maps(config)
+        self._check_pairs()
+        self.about = About(
+            title=f"{self.command}, {config.direction}",
+            loading=_loading(config),
+            progress_logs=("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake"),
+            best_by="val_l1_report_mode",
+        )
+
+    def _check_pairs(self):
+        """Raise UsageError for pairs that the networks cannot be trained on."""
+        config = self.config
         to_the_end = (  # 1 x 1
             config.generator == "unet" and max(config.sides) == 2 ** unet_depth(config.image_size)
         )
@@ -75,12 +87,6 @@ class Pix2PixTask:
                 f"{config.data}: holds one training pair, and batch normalisation would see one "
                 "value of it at the bottleneck: give more pairs, or --normalization instance"
             )
-        self.about = About(
-            title=f"pix2pix_maps, {config.direction}",
-            loading=_loading(config),
-            progress_logs=("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake"),
-            best_by="val_l1_report_mode",
-        )
 
     def build(self, epoch_steps: int) -> Built:
         self.epoch_steps, config = epoch_steps, self.config
