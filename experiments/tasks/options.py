@@ -89,8 +89,6 @@ class PairOptions(TrainingOptions):
             discriminator_learning_rate=self.discriminator_learning_rate,
         )
         check_range(0.0, 0.999999, beta_1=self.beta_1, average_momentum=self.average_momentum)
-        if self.spectral and self.strategy != "none":
-            raise UsageError("--spectral: does not go with --strategy; leave one of the two out")
         self.check_size()
         smallest = 24 * 2 ** (self.discriminator_scales - 1)  # of a receptive field of 70 pixels
         if min(self.sides) < smallest:

@@ -67,16 +67,15 @@ def test_an_unknown_receptive_field_is_refused():
         PatchDiscriminator(receptive_field=34)
 
 
-def test_with_spectral_normalisation_every_kernel_has_norm_1_and_a_file_keeps_it(tmp_path):
+def test_with_spectral_normalisation_a_kernels_scale_is_nothing_and_a_file_keeps_it(tmp_path):
     keras.utils.set_random_seed(1)
     model = PatchDiscriminator(2, 16, conditional=False, normalization="none", spectral=True)
     images = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype(np.float32)
-    for _ in range(60):
-        model(images, training=True)
-    kernels = [v.numpy() for v in model.trainable_variables if v.path.endswith("kernel")]
+    before = model(images, training=True)
+    kernels = [v for v in model.trainable_variables if v.path.endswith("kernel")]
     assert len(kernels) == 3
     for kernel in kernels:
-        norm = np.linalg.norm(kernel.reshape(-1, kernel.shape[-1]), 2)
-        assert norm == pytest.approx(1, rel=0.01)
+        kernel.assign(5 * kernel)
+    np.testing.assert_allclose(model(images), before, rtol=1e-4, atol=1e-6)
     model.save(tmp_path / "model.keras")
     np.testing.assert_array_equal(tf_gen.load(tmp_path / "model.keras")(images), model(images))

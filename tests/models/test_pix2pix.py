@@ -210,7 +210,7 @@ def test_where_the_generators_step_is_not_finite_the_discriminators_is_undone(
         np.testing.assert_array_equal(a, b, err_msg=b.path)
 
 
-def test_a_kernel_that_spectral_normalisation_has_set_is_undone_too(make_pix2pix, pairs):
+def test_an_estimate_of_spectral_normalisation_is_undone_too(make_pix2pix, pairs):
     model = make_pix2pix(compiled=False)
     model.discriminator = PatchDiscriminator(4, 16, normalization="none", spectral=True)
     model.compile()

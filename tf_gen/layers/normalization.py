@@ -121,23 +121,57 @@ class InstanceNorm(keras.layers.GroupNormalization):
 
 
 @keras.saving.register_keras_serializable("tf_gen")
-class SpectralNormalization(keras.layers.SpectralNormalization):
-    """Keras' own, which in training divides a layer's kernel by its largest singular value (Miyato
-    et al. 2018), in two respects otherwise:
+class SpectralNormalization(keras.layers.Wrapper):
+    """A convolution by its kernel over the largest singular value of that (Miyato et al. 2018).
 
-    - it computes in float32 whatever the layer's type: else the kernel, which it sets, would lose
-      at each step what the optimiser had added to it;
-    - it leaves a frozen layer alone.
+    Keras' own sets the kernel to the quotient in training. Here, as in the paper, the optimiser
+    alone moves the kernel, and training moves an estimate of the singular vector: so that replicas
+    of ``tf.distribute`` can train it, and bfloat16 takes nothing from a kernel. A frozen layer's
+    estimate stays as it is.
 
-    Under ``tf.distribute`` it raises: a replica may not set a kernel.
+    Args: layer: a convolution without an activation; power_iterations: of the estimate in a step.
     """
 
     def __init__(self, layer, power_iterations=1, **kwargs):
-        super().__init__(layer, power_iterations, **{**kwargs, "dtype": "float32"})
+        super().__init__(layer, **{**kwargs, "dtype": "float32", "autocast": False})
+        self.power_iterations = power_iterations
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.kernel = self.layer.kernel  # first among the weights, as in older checkpoints
+        self.vector_u = self.add_weight(
+            shape=(1, self.kernel.shape[-1]), name="vector_u", trainable=False,
+            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            aggregation="only_first_replica",
+        )  # fmt: skip
 
     def call(self, inputs, training=False):
-        outputs = super().call(inputs, training=training and self.trainable)
-        return keras.ops.cast(outputs, self.layer.compute_dtype)
+        layer, dtype = self.layer, self.layer.compute_dtype
+        kernel = layer.kernel / self._norm(training and self.trainable)
+        outputs = layer.convolution_op(tf.cast(inputs, dtype), tf.cast(kernel, dtype))
+        return outputs + tf.cast(layer.bias, dtype) if layer.use_bias else outputs
+
+    def _norm(self, moves):
+        """The estimate of the kernel's largest singular value, float32 []."""
+        weights = tf.reshape(self.kernel, [-1, self.kernel.shape[-1]])
+        fixed, u = tf.stop_gradient(weights), tf.convert_to_tensor(self.vector_u)  # [1, filters]
+        for _ in range(self.power_iterations if moves else 0):
+            u = tf.nn.l2_normalize(_left(u, fixed) @ fixed)
+        if moves:
+            self.vector_u.assign(u)
+        sigma = tf.reduce_sum(_left(u, fixed) @ weights * tf.nn.l2_normalize(u))
+        return sigma + keras.config.epsilon()  # of a kernel of zeros
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "power_iterations": self.power_iterations}
+
+
+def _left(u, matrix):
+    """The unit vector on the left that goes with u, [1, rows]."""
+    return tf.nn.l2_normalize(u @ tf.transpose(matrix))
 
 
 def make_normalization(kind: str, dtype=None, name="normalization"):

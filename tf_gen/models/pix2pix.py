@@ -64,7 +64,8 @@ class Pix2Pix(OwnLosses, keras.Model):
     Args:
         generator: ``UNetGenerator`` or any model with its ``call(images, training, dropout,
             statistics, seed)`` and ``factor``, what heights and widths must be multiples of;
-            None makes the report's.
+            None makes the report's. Where it has ``read(images)`` and ``read_shape(shape)``, a
+            conditional discriminator sees what these make of the inputs, classes for instance.
         discriminator: ``PatchDiscriminator`` or any that is called as it is (images alone where
             it has a ``conditional`` that is False) and returns logits, a tensor or a nest of them,
             as several scales give; None makes the report's.
@@ -178,7 +179,8 @@ class Pix2Pix(OwnLosses, keras.Model):
             self.generator.build(input_shape)
         images = self.generator.compute_output_shape(input_shape)
         if not self.discriminator.built:
-            self.discriminator.build([input_shape, images] if self._conditional else images)
+            seen = getattr(self.generator, "read_shape", tuple)(input_shape)
+            self.discriminator.build([seen, images] if self._conditional else images)
 
     def build_optimizers(self):
         """Make the optimisers' moments, so that a checkpoint can be read into them."""
@@ -230,7 +232,7 @@ class Pix2Pix(OwnLosses, keras.Model):
         if not self.built:  # fit on a new model
             self.build(tuple(inputs.shape))
         variables = self.generator.trainable_variables
-        update = FiniteStep(self, moved=self._moved())
+        update = FiniteStep(self)
         with _tape(variables) as tape:
             fakes = self.generator(inputs, training=True, seed=self._seeds(inputs, draw=0))
             update_discriminator, *judged = self._judge_both(inputs, targets, fakes)
@@ -301,11 +303,6 @@ class Pix2Pix(OwnLosses, keras.Model):
             lambda: 0.0,
         )
 
-    def _moved(self):
-        """Trainable variables that the forward pass sets: by spectral normalisation."""
-        spectral = getattr(self.discriminator, "spectral", False)
-        return self.discriminator.trainable_variables if spectral else ()
-
     @property
     def _conditional(self):
         return getattr(self.discriminator, "conditional", True)
@@ -313,7 +310,9 @@ class Pix2Pix(OwnLosses, keras.Model):
     def judge(self, inputs, images):
         """What the discriminator, in training, makes of images [B, H, W, C], with their inputs
         where it is conditional: logits, or (logits, features) where these are matched."""
-        shown = [inputs, images] if self._conditional else images
+        shown = images
+        if self._conditional:
+            shown = [getattr(self.generator, "read", tf.convert_to_tensor)(inputs), images]
         if self.feature_matching_weight:
             return self.discriminator(shown, training=True, features=True)
         return self.discriminator(shown, training=True)
