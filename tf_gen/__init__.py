@@ -11,6 +11,7 @@ from tf_gen.models import (
     PatchDiscriminator,
     Pix2Pix,
     ResNetGenerator,
+    SPADEGenerator,
     UNetGenerator,
 )
 
@@ -26,6 +27,7 @@ __all__ = [
     "PatchDiscriminator",
     "Pix2Pix",
     "ResNetGenerator",
+    "SPADEGenerator",
     "UNetGenerator",
     "data",
     "export",

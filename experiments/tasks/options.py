@@ -188,6 +188,78 @@ def check_patience(options) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SpadeOptions(PairOptions):
+    """Options of the command that trains a SPADE: "paper" is Park et al. 2019."""
+
+    epochs: int = may_change(10)
+    """Times that each pair is shown (ours, as pix2pix'; paper: 100 or 200)."""
+    decay_epochs: int = may_change(0)
+    """Epochs more, the learning rate falling linearly to 0 (ours; paper: half of its epochs)."""
+    batch_size: int = 2
+    """Pairs in a step (ours, as pix2pix'; paper: 32)."""
+    learning_rate: float = 1e-4
+    """Of the generator's Adam (paper)."""
+    discriminator_learning_rate: float | None = 4e-4
+    """Of the discriminator's (paper)."""
+    beta_1: float = 0.0
+    """Of both Adam optimisers (paper)."""
+    adversarial_loss: Literal["minimax", "non_saturating", "least_squares", "hinge"] = "hinge"
+    """(paper)"""
+    reconstruction_weight: float = 0.0
+    """Weight of the distance to the target, pixel by pixel (paper: none)."""
+    feature_matching_weight: float = 10.0
+    """Weight of the distance between what the discriminator's layers make of targets and of
+    outputs (paper, as in pix2pixHD)."""
+    discriminator_scales: int = 2
+    """Discriminators, each of which sees the images at half the size of the one before (paper)."""
+    normalization: Literal["batch", "sync_batch", "instance", "none"] = "sync_batch"
+    """Before the map's scale and shift, in the generator (paper: over all replicas); the
+    discriminator has instance normalisation."""
+    spectral: bool = True
+    """Spectral normalisation of the convolutions of both networks (paper)."""
+    filters: int = 64
+    """Width of the generator's last block and of the discriminator's first (paper); 8 makes a model
+    for trying things."""
+    image_size: int | tuple[int, int] = 256
+    """Height and width (paper), one number or two: multiples of 8, from 64 on of 16, from 128 on of
+    32, from 256 on of 64."""
+    input_kind: Literal["colours", "image"] = "colours"
+    """What the normalisations read: the map's classes by its colours, or the image as it is."""
+    latent_dim: int = 0
+    """Normal values that the generator begins with instead of with the map; the paper's 256 make
+    its noise (ours: none)."""
+
+    def check(self) -> None:
+        super().check()
+        check_range(0, latent_dim=self.latent_dim)
+        if self.input_kind == "colours" and self.direction == "aerial_to_map":
+            raise UsageError(
+                "--input-kind colours: a photograph has no map's colours; for --direction "
+                "aerial_to_map give --input-kind image"
+            )
+
+    def check_size(self) -> None:
+        spade_halvings(self.image_size)
+
+
+def spade_halvings(image_size: int | tuple[int, int]) -> int:
+    """Doublings of a SPADE for an image size: the paper's 6, which begin with 4 x 4 of 256 x 256;
+    fewer for smaller sizes.
+
+    Raises: UsageError for a size that is no multiple of what it is halved to.
+    """
+    sides = sides_of(image_size)
+    halvings = min(6, max(0, min(sides) // 4).bit_length() - 1)
+    if halvings < 1 or any(side % max(8, 2**halvings) for side in sides):
+        raise UsageError(
+            f"--image-size {shown(image_size)}: the generator begins with it halved until the "
+            "smaller side has 4 ... 7 pixels, or 6 times, so both must be multiples of 8, from 64 "
+            "on of 16, from 128 on of 32, from 256 on of 64"
+        )
+    return halvings
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class FaceOptions(TrainingOptions):
     """Options of the commands that train an autoencoder on faces."""
 

@@ -262,11 +262,14 @@ class Pix2PixTask:
         }  # fmt: skip
         rows = read_csv(folder / "logs" / "steps.csv")
         pictures.curves(where / "loss_curves.png", rows, groups, self.epoch_steps)
-        for network in (self.shown, self.model.discriminator):
-            channels = config.input_channels
-            made = () if network is self.shown else (config.output_channels,)
-            table = network.functional(*config.sides, channels, *made)
-            _write_summary(where / f"{network.name}_summary.txt", table)
+        networks = [
+            self.shown.functional(*config.sides, config.input_channels),
+            self.model.discriminator.functional(
+                *config.sides, self.model.seen_channels, config.output_channels
+            ),
+        ]
+        for network in networks:
+            _write_summary(where / f"{network.name}_summary.txt", network)
         export_pix2pix(self.shown, folder / "saved_model", config.sides, config.input_channels)
 
 

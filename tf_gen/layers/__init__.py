@@ -1,5 +1,6 @@
 """Layers of the networks."""
 
+from .class_map import ClassMap
 from .convolutions import DoublingConv2D, HalvingConv2D
 from .finite_scalar_quantizer import FiniteScalarQuantizer
 from .gated_block import GatedBlock
@@ -9,11 +10,13 @@ from .normalization import BatchNorm, InstanceNorm, SpectralNormalization, make_
 from .quantizer import Quantizer
 from .residual_blocks import ConvNorm, ReflectionPadding2D, ResidualBlock
 from .residual_quantizer import ResidualQuantizer
+from .spatially_adaptive_normalization import SPADEBlock, SpatiallyAdaptiveNormalization
 from .unet_blocks import DownBlock, UpBlock, weights_initializer
 from .vector_quantizer import VectorQuantizer, VectorQuantizerEMA
 
 __all__ = [
     "BatchNorm",
+    "ClassMap",
     "ConvNorm",
     "DoublingConv2D",
     "DownBlock",
@@ -28,6 +31,8 @@ __all__ = [
     "ReflectionPadding2D",
     "ResidualBlock",
     "ResidualQuantizer",
+    "SPADEBlock",
+    "SpatiallyAdaptiveNormalization",
     "SpectralNormalization",
     "UpBlock",
     "VectorQuantizer",

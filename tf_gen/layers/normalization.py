@@ -174,19 +174,22 @@ def _left(u, matrix):
     return tf.nn.l2_normalize(u @ tf.transpose(matrix))
 
 
-def make_normalization(kind: str, dtype=None, name="normalization"):
+def make_normalization(kind: str, dtype=None, name="normalization", affine=True):
     """``"batch"``, ``"sync_batch"`` (statistics of all replicas' shares), ``"instance"`` or
     ``"none"`` -> a layer of that dtype policy, or None for none.
 
+    Args: affine: whether it has a scale and a shift for each channel.
     Raises: ValueError for another kind.
     """
     check_choice("normalization", kind, NORMALIZATIONS)
     # gamma ~ N(1, 0.02): as the paper's authors initialise it. Made for "none", too: an initialiser
     # draws its seed when made, and the weights of what follows depend on how many were drawn.
-    gamma = keras.initializers.RandomNormal(1.0, 0.02)
+    options = {
+        "gamma_initializer": keras.initializers.RandomNormal(1.0, 0.02),
+        "center": affine, "scale": affine, "dtype": dtype, "name": name,
+    }  # fmt: skip
     if kind == "none":
         return None
     if kind == "instance":
-        return InstanceNorm(gamma_initializer=gamma, dtype=dtype, name=name)
-    synchronized = kind == "sync_batch"
-    return BatchNorm(gamma_initializer=gamma, synchronized=synchronized, dtype=dtype, name=name)
+        return InstanceNorm(**options)
+    return BatchNorm(synchronized=kind == "sync_batch", **options)

@@ -6,6 +6,7 @@ from .multi_scale_discriminator import MultiScaleDiscriminator
 from .patch_discriminator import PatchDiscriminator
 from .pix2pix import Pix2Pix
 from .resnet_generator import ResNetGenerator
+from .spade_generator import SPADEGenerator
 from .unet_generator import UNetGenerator
 from .vae import VAE
 from .vq_vae import VQVAE
@@ -19,5 +20,6 @@ __all__ = [
     "PatchDiscriminator",
     "Pix2Pix",
     "ResNetGenerator",
+    "SPADEGenerator",
     "UNetGenerator",
 ]

@@ -179,7 +179,7 @@ class Pix2Pix(OwnLosses, keras.Model):
             self.generator.build(input_shape)
         images = self.generator.compute_output_shape(input_shape)
         if not self.discriminator.built:
-            seen = getattr(self.generator, "read_shape", tuple)(input_shape)
+            seen = (*input_shape[:-1], self.seen_channels)
             self.discriminator.build([seen, images] if self._conditional else images)
 
     def build_optimizers(self):
@@ -189,6 +189,12 @@ class Pix2Pix(OwnLosses, keras.Model):
 
     def call(self, inputs, training=False, **kwargs):
         return self.generator(inputs, training=training, **kwargs)
+
+    @property
+    def seen_channels(self):
+        """Of the inputs, as a conditional discriminator sees them."""
+        shape = (None, None, None, self._channels)
+        return getattr(self.generator, "read_shape", tuple)(shape)[-1]
 
     def compute_output_shape(self, input_shape):
         return self.generator.compute_output_shape(input_shape)
