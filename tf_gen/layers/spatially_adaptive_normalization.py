@@ -10,7 +10,7 @@ class SpatiallyAdaptiveNormalization(keras.layers.Layer):
     """``gamma(map) * normalised(x) + beta(map)`` (SPADE; the paper's equation 1 and figure 2).
 
     x is normalised without weights of its own; gamma and beta, one for each place and channel, are
-    made of the map by two 3 x 3 convolutions. A new layer's gamma lies around 1, its beta around 0.
+    made of the map by two 3 x 3 convolutions.
 
     Args:
         normalization: see ``make_normalization``; the paper's is ``"sync_batch"``.
@@ -41,19 +41,17 @@ class SpatiallyAdaptiveNormalization(keras.layers.Layer):
         if self.norm:
             self.norm.build(x_shape)
         self.shared.build(maps_shape)
-        options = {"padding": "same", "dtype": self.dtype_policy}
-        self.gamma = keras.layers.Conv2D(
-            channels, 3, bias_initializer="ones", name="gamma", **options
+        self.modulation = keras.layers.Conv2D(  # both in one, which is faster than two
+            2 * channels, 3, padding="same", dtype=self.dtype_policy, name="modulation"
         )
-        self.beta = keras.layers.Conv2D(channels, 3, name="beta", **options)
-        for layer in (self.gamma, self.beta):
-            layer.build((*x_shape[:-1], self.hidden))
+        self.modulation.build((*x_shape[:-1], self.hidden))
 
     def call(self, x, maps, training=False, statistics=None):
         seen = self.shared(resized(maps, self.factor, self.classes))
+        more, beta = keras.ops.split(self.modulation(seen), 2, axis=-1)
         if self.norm:
             x = self.norm(x, training=training, statistics=statistics)
-        return self.gamma(seen) * x + self.beta(seen)
+        return (1.0 + more) * x + beta  # gamma lies around 1, so that a new layer passes x on
 
     def compute_output_shape(self, x_shape, maps_shape):
         return x_shape
