@@ -8,9 +8,16 @@ import keras
 import numpy as np
 import pytest
 
-from experiments import cvae_faces, pix2pix_maps, vae_anime, vae_cartoon, vq_vae_faces
+from experiments import (
+    cvae_faces,
+    pix2pix_maps,
+    spade_maps,
+    vae_anime,
+    vae_cartoon,
+    vq_vae_faces,
+)
 from experiments.tasks import faces as face_task
-from tf_gen import CVAE, VAE, VQVAE, PatchDiscriminator, Pix2Pix, UNetGenerator
+from tf_gen import CVAE, VAE, VQVAE, PatchDiscriminator, Pix2Pix, SPADEGenerator, UNetGenerator
 
 REPORT = Path(pix2pix_maps.__file__).parent / "report"
 PIX2PIX = tomllib.loads((REPORT / "pix2pix.toml").read_text())
@@ -94,6 +101,65 @@ def test_the_script_and_the_library_have_the_same_defaults():
     model = Pix2Pix(UNetGenerator(filters=1, depth=2), PatchDiscriminator(filters=1))
     for field in ("adversarial_loss", "reconstruction", "reconstruction_weight", "update", "seed"):
         assert getattr(model, field) == defaults()[field]
+
+
+SPADE = tomllib.loads((REPORT / "spade.toml").read_text())
+
+
+def shown_by_spade(network):
+    """(block, output shape, trainable parameters) of each row of the paper's drawing; the
+    normalisation that stands beside a convolution counts with it."""
+    rows = []
+    for layer in network.layers:
+        trained = sum(int(np.prod(v.shape)) for v in layer.trainable_variables)
+        if layer.name == "normalization":
+            rows[-1][2] += trained
+        elif trained:
+            name = layer.name.replace("spectral_normalization", "convolution").replace("_", " ")
+            rows.append([name, list(layer.output.shape[1:]), trained])
+    return rows
+
+
+def spade_generator(**options):
+    facts = SPADE["generator"]
+    return SPADEGenerator(latent_dim=facts["latent_dim"], input_kind="colours", **options)
+
+
+@pytest.mark.parametrize("part", ["generator", "discriminator"])
+def test_spades_networks_have_the_papers_shapes_and_weights(part):
+    facts = SPADE[part]
+    network = spade_generator() if part == "generator" else spade_discriminator()
+    channels = {} if part == "generator" else {"input_channels": facts["input_channels"] - 3}
+    found = shown_by_spade(network.functional(**channels))
+    expected = [[row["block"], row["output_shape"], row["parameters"]] for row in facts["rows"]]
+    assert [row[1:] for row in found] == [row[1:] for row in expected]
+    assert sum(row[2] for row in found) == facts["total_parameters"]
+
+
+def spade_discriminator():
+    return PatchDiscriminator(normalization="instance", spectral=True)
+
+
+def test_spades_normalisation_and_block_are_the_papers():
+    facts, block = SPADE["normalization"], spade_generator().blocks[-1]
+    assert block.spade["hidden"] == facts["hidden"]
+    block.build((None, 8, 8, 128), (None, 8, 8, 5))
+    layers = [layer for norm in block.norms for layer in (norm.shared, norm.modulation)]
+    assert {layer.kernel_size for layer in layers} == {(facts["kernel"],) * 2}
+    assert {layer.activation.__name__ for layer in layers} == {
+        facts["activation"].lower(),
+        "linear",
+    }
+    assert len(block.convolutions) == SPADE["block"]["parts"].count("3x3 convolution") + 1
+
+
+def test_spades_defaults_are_the_papers_but_for_the_deviations_listed():
+    found = {f.name: f.default for f in dataclasses.fields(spade_maps.Config)}
+    expected = {name: entry["value"] for name, entry in SPADE["hyperparameters"].items()}
+    differing = {name: found[name] for name in expected if found[name] != expected[name]}
+    assert differing == {entry["field"]: entry["ours"] for entry in SPADE["deviations"]}
+    assert all(entry["where"] for entry in SPADE["hyperparameters"].values())
+    assert all(entry["why"] for entry in SPADE["deviations"])
 
 
 AUTOENCODERS = {

@@ -21,6 +21,7 @@ from tf_gen import (
     PatchDiscriminator,
     Pix2Pix,
     ResNetGenerator,
+    SPADEGenerator,
     UNetGenerator,
 )
 from tf_gen.layers import FiniteScalarQuantizer, ResidualQuantizer, VectorQuantizerEMA
@@ -87,6 +88,12 @@ def resnet(channels=3, normalization="instance", **options):
     return model
 
 
+def spade(channels=3, normalization="batch", **options):
+    model = SPADEGenerator(2, 1, channels, normalization, name="generator", **options)
+    model.build((None, 16, 16, channels))
+    return model
+
+
 def discriminator(channels=3, normalization="batch", **options):
     model = PatchDiscriminator(4, 16, normalization=normalization, name="discriminator", **options)
     model.build([(None, 16, 16, channels)] * 2)
@@ -132,6 +139,7 @@ CASES = {
     "pix2pix": Case(pix2pix, batch=lambda images: (images, 1 - images)),
     "generator": Case(generator),
     "resnet": Case(resnet),
+    "spade": Case(spade),
     "discriminator": Case(discriminator, lambda images: [images, 1 - images]),
 }
 TRAINABLE = [name for name, case in CASES.items() if case.batch]
@@ -228,6 +236,10 @@ ARGUMENTS = {
     ResNetGenerator: {
         "filters": 2, "halvings": 1, "blocks": 1, "output_channels": 1, "normalization": "none",
         "upsampling": "resize", "dropout": 0.2,
+    },
+    SPADEGenerator: {
+        "filters": 2, "halvings": 1, "output_channels": 1, "normalization": "none",
+        "spectral": False, "input_kind": "classes", "classes": 3, "latent_dim": 4,
     },
     MultiScaleDiscriminator: {
         "scales": 3, "filters": 2, "receptive_field": 16, "conditional": False,

@@ -5,7 +5,14 @@ from .convolutions import DoublingConv2D, HalvingConv2D
 from .finite_scalar_quantizer import FiniteScalarQuantizer
 from .gated_block import GatedBlock
 from .gaussian_sampling import GaussianSampling, bounded_log_var
-from .noise import ExampleDropout, InputNoise, example_normal, example_seeds, example_uniform
+from .noise import (
+    ExampleDropout,
+    InputNoise,
+    LatentNoise,
+    example_normal,
+    example_seeds,
+    example_uniform,
+)
 from .normalization import BatchNorm, InstanceNorm, SpectralNormalization, make_normalization
 from .quantizer import Quantizer
 from .residual_blocks import ConvNorm, ReflectionPadding2D, ResidualBlock
@@ -27,6 +34,7 @@ __all__ = [
     "HalvingConv2D",
     "InputNoise",
     "InstanceNorm",
+    "LatentNoise",
     "Quantizer",
     "ReflectionPadding2D",
     "ResidualBlock",

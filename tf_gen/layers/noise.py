@@ -143,3 +143,32 @@ class InputNoise(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "channels": self.channels, "stream": self.stream}
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class LatentNoise(keras.layers.Layer):
+    """A latent vector of N(0, 1) for each example.
+
+    Args: dim: its length.
+    Call: ``x`` [B, ...], ``active`` (False gives zeros, the mean), ``seed`` int32 [B, 2]; without
+        one, noise comes from the layer's own ``SeedGenerator``. Returns: [B, dim].
+    """
+
+    def __init__(self, dim, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, x, active=False, seed=None):
+        shape = (tf.shape(x)[0], self.dim)
+        if not active:
+            return tf.zeros(shape, self.compute_dtype)
+        if seed is None:
+            return keras.random.normal(shape, dtype=self.compute_dtype, seed=self.seed_generator)
+        return tf.cast(example_normal(seed, (self.dim,)), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.dim)
+
+    def get_config(self):
+        return {**super().get_config(), "dim": self.dim}

@@ -1,10 +1,9 @@
 """SPADE's generator: a map that every normalisation reads (Park et al. 2019)."""
 
 import keras
-import tensorflow as tf
 
 from tf_gen.errors import UserError, check_at_least, check_choice, check_policy
-from tf_gen.layers import ClassMap, SPADEBlock, example_normal
+from tf_gen.layers import ClassMap, LatentNoise, SPADEBlock
 from tf_gen.layers.spatially_adaptive_normalization import resized
 from tf_gen.metrics.street_maps import COLOURS, MAP_CLASSES
 
@@ -77,7 +76,7 @@ class SPADEGenerator(keras.Model):
             if latent_dim
             else keras.layers.Conv2D(widths[0], 3, padding="same", name="start", **shared)
         )
-        self.seed_generator = keras.random.SeedGenerator() if latent_dim else None
+        self.noise = LatentNoise(latent_dim, name="noise", **shared) if latent_dim else None
         self.blocks = [  # 1024 1024 1024 512 256 128 64
             SPADEBlock(
                 width, spectral, normalization, 2 * filters, 2 ** (halvings - i),
@@ -128,14 +127,7 @@ class SPADEGenerator(keras.Model):
         small = resized(maps, self.factor, self.input_kind != "image")
         if not self.latent_dim:
             return self.start(small)
-        count = keras.ops.shape(maps)[0]
-        latents = keras.ops.zeros((count, self.latent_dim), self.compute_dtype)
-        if noisy and seed is None:
-            latents = keras.random.normal(
-                latents.shape, dtype=self.compute_dtype, seed=self.seed_generator
-            )
-        elif noisy:
-            latents = tf.cast(example_normal(seed, (self.latent_dim,)), self.compute_dtype)
+        latents = self.noise(maps, active=noisy, seed=seed)
         x = keras.ops.reshape(self.start(latents), (-1, GRID, GRID, self.blocks[0].filters))
         if small.shape[1:3] == (GRID, GRID):
             return x
