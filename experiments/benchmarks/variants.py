@@ -13,8 +13,12 @@ BASELINES = (PLAIN, TUNED)
 # without these settings, but for one: all of a group lie on one card at once, so that every
 # TensorFlow is told to take its memory as it needs it (rounds.QUIET)
 AS_THEY_COME = (PLAIN, TORCH, LIBRARY, SAVED_ALONE)
-MODELS = ("pix2pix", "vae", "cvae", "vq_vae")
-TITLES = {"pix2pix": "pix2pix", "vae": "VAE", "cvae": "CVAE", "vq_vae": "VQ-VAE"}
+MODELS = ("pix2pix", "vae", "cvae", "vq_vae", "spade")
+TITLES = {
+    "pix2pix": "pix2pix", "vae": "VAE", "cvae": "CVAE", "vq_vae": "VQ-VAE",
+    "spade": "SPADE beside pix2pix in plain Keras",
+}  # fmt: skip
+ON_PAIRS = ("pix2pix", "spade")  # at 256 x 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Variant:
     size: int  # height and width of the images
     precision: str = "float32"
     replicas: int = 1  # logical processors' devices under a mirrored strategy
-    filters: int = 64  # of pix2pix
+    filters: int = 64  # of what trains on pairs
     # whether XLA or torch.compile compiles the step; None: as it comes, which means that ``fit``
     # compiles an autoencoder on a GPU
     compiled: bool | None = None
@@ -51,18 +55,22 @@ class Group:
 
 
 def training_groups(models, batches, precisions, torch: bool, filters: int, gpu: bool):
-    """Groups of training steps: pix2pix at 256 x 256, the others at 64 x 64."""
+    """Groups of training steps: on pairs at 256 x 256, the others at 64 x 64. SPADE, which has no
+    other maker here, stands beside plain Keras' pix2pix."""
     groups = []
     for model in models:
-        for batch in batches["pix2pix" if model == "pix2pix" else "autoencoders"]:
-            size = 256 if model == "pix2pix" else 64
+        pairs = model in ON_PAIRS
+        makers = (PLAIN, OWN) if model == "spade" else None
+        for batch in batches["pix2pix" if pairs else "autoencoders"]:
+            size = 256 if pairs else 64
             # PyTorch refuses to normalise the 1 x 1 bottleneck over a batch of one
             with_torch = torch and (model, batch) != ("pix2pix", 1)
             variants = tuple(
-                Variant("training", model, maker, batch, size, precision,
-                        filters=filters, compiled=compiled)
-                for maker, precision, compiled in _ways(model == "pix2pix", gpu)
+                Variant("training", "pix2pix" if pairs and maker == PLAIN else model, maker, batch,
+                        size, precision, filters=filters, compiled=compiled)
+                for maker, precision, compiled in _ways(pairs, gpu)
                 if precision in precisions and (with_torch or maker != TORCH)
+                and (makers is None or maker in makers)
             )  # fmt: skip
             groups.append(Group(f"{TITLES[model]}, {size} x {size}, batch {batch}", variants))
     return groups

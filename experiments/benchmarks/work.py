@@ -14,6 +14,7 @@ from experiments.benchmarks.variants import (
     ALTERNATING,
     AS_THEY_COME,
     BASELINES,
+    ON_PAIRS,
     OWN,
     SAVED,
     SAVED_ALONE,
@@ -34,7 +35,7 @@ def make(variant: Variant):
         return _torch(variant), dict
     if variant.task == "inference":
         return _inference(variant), dict
-    if variant.model == "pix2pix":
+    if variant.model in ON_PAIRS:
         return _plain_pix2pix(variant) if variant.maker in BASELINES else _own_pix2pix(variant)
     return _autoencoder(variant)
 
@@ -44,7 +45,7 @@ def _arrays(variant: Variant):
     rng = np.random.default_rng(0)
     shape = (variant.batch, variant.size, variant.size, 3)
     images = rng.random(shape, np.float32)
-    if variant.model == "pix2pix":
+    if variant.model in ON_PAIRS:
         return 2.0 * images - 1.0, 2.0 * rng.random(shape, np.float32) - 1.0
     if variant.model == "cvae":
         return images, rng.integers(0, 2, variant.batch).astype(np.int32)
@@ -126,6 +127,13 @@ def _own_model(variant):
             tf_gen.PatchDiscriminator(**shared),
             update="alternating" if variant.maker == ALTERNATING else "simultaneous",
         )
+    if variant.model == "spade":
+        shared = {"filters": variant.filters, "dtype": policy}
+        return tf_gen.Pix2Pix(
+            tf_gen.SPADEGenerator(input_kind="colours", **shared),
+            tf_gen.MultiScaleDiscriminator(normalization="instance", spectral=True, **shared),
+            "hinge", reconstruction_weight=0.0, feature_matching_weight=10.0,
+        )  # fmt: skip
     cls = {"vae": tf_gen.VAE, "cvae": tf_gen.CVAE, "vq_vae": tf_gen.VQVAE}[variant.model]
     return cls(dtype=policy)
 

@@ -38,6 +38,14 @@ def test_what_the_machine_lacks_is_left_out():
     assert "PyTorch" not in labels("pix2pix", gpu=True, batch=1)
 
 
+def test_spade_stands_beside_pix2pix_in_plain_keras():
+    assert labels("spade", gpu=False) == ["plain Keras", "tf_gen", "tf_gen, bfloat16"]
+    batches = {"pix2pix": (2,), "autoencoders": (4,)}
+    (group,) = variants.training_groups(("spade",), batches, BOTH, True, 64, False)
+    assert [v.model for v in group.variants] == ["pix2pix", "spade", "spade"]
+    assert {(v.batch, v.size) for v in group.variants} == {(2, 256)}
+
+
 def test_growth_is_compiled_on_a_gpu_and_has_replicas_on_a_processor():
     on_a_gpu = variants.growth_group((1, 2), (128, 256), True, 64).variants
     assert [(v.batch, v.size, v.replicas) for v in on_a_gpu] == [
