@@ -42,14 +42,16 @@ class Maps:
         return tuple(side[middle] for side in self.train_sides)
 
 
-def load_maps(config) -> Maps:
+def load_maps(config, inputs=None) -> Maps:
     """Draw or read the pairs that the configuration names.
 
+    Args: inputs: how the inputs are read, where not as images of ``config.input_channels``: see
+        ``load_pairs``.
     Raises: UsageError, all unreadable files of both splits listed.
     """
     sides = image_sides(config.image_size)
     sizes = {"train": tuple(round(side * JITTER) for side in sides), "val": sides}
-    channels = (config.output_channels, config.input_channels)  # of A and of B
+    channels = (config.output_channels, inputs or config.input_channels)  # of A and of B
     if config.direction == "aerial_to_map":
         channels = channels[::-1]
     print(f"data: {'drawing' if config.data == 'synthetic' else 'reading'} {config.data}")

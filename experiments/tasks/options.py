@@ -223,15 +223,31 @@ class SpadeOptions(PairOptions):
     image_size: int | tuple[int, int] = 256
     """Height and width (paper), one number or two: multiples of 8, from 64 on of 16, from 128 on of
     32, from 256 on of 64."""
-    input_kind: Literal["colours", "image"] = "colours"
-    """What the normalisations read: the map's classes by its colours, or the image as it is."""
+    input_kind: Literal["colours", "image", "classes"] = "colours"
+    """What the normalisations read: the map's classes by its colours, the image as it is, or the
+    classes of label images, PNGs of one channel whose values they are (docs/data.md)."""
+    classes: int | None = None
+    """How many, of --input-kind classes."""
     latent_dim: int = 0
     """Normal values that the generator begins with instead of with the map; the paper's 256 make
     its noise (ours: none)."""
 
+    def __post_init__(self):
+        if self.input_kind == "classes":  # label images have one channel, always
+            object.__setattr__(self, "input_channels", 1)
+
     def check(self) -> None:
         super().check()
         check_range(0, latent_dim=self.latent_dim)
+        check_range(2, 255, classes=self.classes)
+        if (self.classes is None) == (self.input_kind == "classes"):
+            raise UsageError("--classes: goes with --input-kind classes, one not without the other")
+        if self.input_kind == "classes" and self.data in ("synthetic", "report"):
+            raise UsageError(
+                f"--input-kind classes: --data {self.data} has no label images; give a folder"
+            )
+        if self.input_kind == "colours" and self.input_channels != 3:
+            raise UsageError("--input-channels: classes by colours are read of 3")
         if self.input_kind == "colours" and self.direction == "aerial_to_map":
             raise UsageError(
                 "--input-kind colours: a photograph has no map's colours; for --direction "

@@ -67,7 +67,7 @@ class Pix2PixTask:
     command = "pix2pix_maps"
 
     def __init__(self, config):
-        self.config, self.data = config, load_maps(config)
+        self.config, self.data = config, self._load(config)
         self._check_pairs()
         self.about = About(
             title=f"{self.command}, {config.direction}",
@@ -75,6 +75,13 @@ class Pix2PixTask:
             progress_logs=("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake"),
             best_by="val_l1_report_mode",
         )
+
+    def _load(self, config):
+        return load_maps(config)
+
+    def _visible(self, inputs):
+        """Inputs as they are shown: RGB."""
+        return with_channels(inputs, 3)
 
     def _check_pairs(self):
         """Raise UsageError for pairs that the networks cannot be trained on."""
@@ -212,7 +219,8 @@ class Pix2PixTask:
     def watch(self, scalars, figures: Path):
         """The report's samples of the data; the validation images of each epoch (the report), in
         TensorBoard and as a picture."""
-        inputs, targets = (with_channels(side[:SHOWN], 3) for side in self.data.train_sides)
+        inputs, targets = (side[:SHOWN] for side in self.data.train_sides)
+        inputs, targets = self._visible(inputs), with_channels(targets, 3)
         pictures.image_rows(
             figures / "data_samples.png", {"input": inputs, "ground truth": targets}
         )
@@ -230,8 +238,9 @@ class Pix2PixTask:
     def _shown(self):
         inputs, targets = (side[:SHOWN] for side in self.data.val_sides)
         outputs = in_report_mode(self.translator, inputs, self.config.seed)
-        shown = {"input": inputs, "output": to_levels(outputs), "ground truth": targets}
-        return {name: with_channels(images, 3) for name, images in shown.items()}
+        made = {"output": to_levels(outputs), "ground truth": targets}
+        made = {name: with_channels(images, 3) for name, images in made.items()}
+        return {"input": self._visible(inputs), **made}
 
     def prepare_to_measure(self):
         """The functions of the SavedModel, normalisation's statistics recomputed."""

@@ -13,7 +13,7 @@ from experiments.launch.errors import UsageError
 from experiments.launch.output import make_writable, write_png
 from experiments.launch.saved_models import load_saved_model
 from tf_gen.data.images import to_levels, to_unit_range
-from tf_gen.data.reading import MODES, decode, resize
+from tf_gen.data.reading import MODES, decode, decode_labels, resize, resize_labels
 from tf_gen.data.sources import KINDS, Folder, Unreadable, read_bytes
 from tf_gen.data.tiles import in_tiles
 from tf_gen.progress import progress
@@ -45,7 +45,7 @@ def translate_images(config) -> int:
     with progress(len(names), "translate") as line:
         for index, (name, target) in enumerate(zip(names, targets, strict=True)):
             try:
-                image = decode(read_bytes(root / name, name), name, channels=translator.channels)
+                image = translator.decode(read_bytes(root / name, name), name)
                 waiting.append((name, target, image, index))
             except Unreadable as error:
                 bad.append(str(error))
@@ -117,6 +117,7 @@ class Translator:
         size, self._multiple = (int(side) for side in self._model.sizes())
         shape = getattr(self._model, "input_shape", lambda: (size, size, 3))  # of earlier ones
         *self._size, self.channels = (int(side) for side in shape())
+        self._classes = int(getattr(self._model, "classes", lambda: 0)())  # of label images
         least = min(self._size)
         self._overlap = least // 4 if config.overlap is None else config.overlap
         if self._overlap >= least:
@@ -130,6 +131,12 @@ class Translator:
         self.at_once = many if config.sizing == "resize" and not noisy else 1
         self._try()
 
+    def decode(self, data, name):
+        """The pixels of an encoded image. Raises: Unreadable for what the model cannot take."""
+        if self._classes:
+            return decode_labels(data, name, self._classes)
+        return decode(data, name, channels=self.channels)
+
     def __call__(self, images, first):
         """Of a list of images, the first of which has this place among all."""
         if self._config.sizing == "tile":
@@ -137,7 +144,8 @@ class Translator:
         elif self._config.sizing == "pad":
             outputs = [self._padded(image, first) for image in images]
         else:
-            batch = np.stack([resize(image, *self._size) for image in images])
+            fit = resize_labels if self._classes else resize
+            batch = np.stack([fit(image, *self._size) for image in images])
             outputs = self._levels(self._apply(to_unit_range(batch), first))
             outputs = [resize(o, *i.shape[:2]) for o, i in zip(outputs, images, strict=True)]
         return outputs

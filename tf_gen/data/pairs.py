@@ -9,7 +9,7 @@ from tf_gen.errors import UserError
 
 from .cache import Cache
 from .images import image_sides
-from .reading import Rows, decode, digest, read_rows, resize
+from .reading import Rows, decode, decode_labels, digest, read_rows, resize, resize_labels
 from .sources import KINDS, Folder, Unreadable
 
 # Pairs of squares are twice as wide as high, of portraits of 3 : 4 1.5 times, of upright A4 sheets
@@ -46,6 +46,13 @@ class Pairs:
         return {"map_to_aerial": (self.b, self.a), "aerial_to_map": (self.a, self.b)}[direction]
 
 
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """In the place of a side's channels: label images of so many classes (``decode_labels``)."""
+
+    classes: int
+
+
 def load_pairs(
     source, split: str, size, skip_unreadable=False, *, cache=None, in_full=True, channels=(3, 3)
 ) -> Pairs:
@@ -61,7 +68,7 @@ def load_pairs(
         cache: a ``Cache``; default a new one.
         in_full: decode JPEG in full, too, where a half, a quarter or an eighth of its size is
             enough (``tf_gen.data.reading.decode``).
-        channels: of A and of B: 1 (grey), 3 (RGB) or 4 (RGBA).
+        channels: of A and of B: 1 (grey), 3 (RGB) or 4 (RGBA); or ``Labels``, of two folders.
 
     Raises: UserError for a missing folder, no pairs, names without a partner, or (all listed,
         unless skipped) files that cannot be read, are too narrow for a pair, or whose halves differ
@@ -71,10 +78,18 @@ def load_pairs(
     cache = cache or Cache()
     parts = _parts(source, split)
     size = image_sides(size)
+    labelled = any(isinstance(count, Labels) for count in channels)
+    if len(parts) == 1 and labelled:
+        folder = parts[0][0].partition("/")[0]
+        raise UserError(
+            f"{source.path}: label images cannot lie beside photographs in one file: give the "
+            f"sides in {folder}A/ and {folder}B/"
+        )
     if len(parts) == 1:
         items, to_row = source.items(parts[0]), _halves(size, in_full, channels)
     else:
         items, to_row = _matched(source, *parts), _two_files(size, in_full, channels)
+    channels = [1 if isinstance(count, Labels) else count for count in channels]
     ends = np.cumsum([size[0] * size[1] * count for count in channels])  # of both in a row
     rows = _read(source, parts[0], items, to_row, ends[-1:], cache, skip_unreadable)
     a, b = np.split(rows.images, ends[:1], axis=1)
@@ -163,7 +178,7 @@ def _halves(size, in_full, channels):
                 "a pair lies side by side in two equal halves"
             )
         sides = (images[channels[0]][:, : width // 2], images[channels[1]][:, width // 2 :])
-        return _row(sides, size), [(name, _sha(data))]
+        return _row(sides, size, channels), [(name, _sha(data))]
 
     return to_row
 
@@ -174,20 +189,23 @@ def _two_files(size, in_full, channels):
 
     def to_row(name, datas):
         images = [
-            decode(data, label, enough, count)
+            decode_labels(data, label, count.classes)
+            if isinstance(count, Labels)
+            else decode(data, label, enough, count)
             for (label, data), count in zip(datas, channels, strict=True)
         ]
         if images[0].shape[:2] != images[1].shape[:2]:
             sizes = " and ".join(f"{i.shape[1]} x {i.shape[0]}" for i in images)
             raise Unreadable(f"{name}: its two sides differ in size, {sizes}")
-        return _row(images, size), [(label, _sha(data)) for label, data in datas]
+        return _row(images, size, channels), [(label, _sha(data)) for label, data in datas]
 
     return to_row
 
 
-def _row(sides, size):
+def _row(sides, size, channels):
     """Both sides at that size, one behind the other: channels may differ."""
-    return np.concatenate([resize(side, *size).ravel() for side in sides])
+    ways = (resize_labels if isinstance(count, Labels) else resize for count in channels)
+    return np.concatenate([way(side, *size).ravel() for way, side in zip(ways, sides, strict=True)])
 
 
 def _sha(data: bytes) -> str:

@@ -23,6 +23,8 @@ from .sources import Unreadable
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by channels
+LABEL_MODES = ("1", "L", "P", "I", "I;16")  # one channel
+NO_CLASS = 255  # in a label image
 MAX_PIXELS = 80_000_000  # by the header, before a pixel is decoded: a small file can claim more
 LARGE = 16_000_000  # pixels from which on images are decoded one at a time
 BAND = 4_000_000  # pixels that become RGB at a time: Pillow would hold a whole image four times
@@ -78,6 +80,23 @@ def decode(
         upright, is decoded at that fraction of its size, which takes half the time.
     Raises: Unreadable, which names the file and says why.
     """
+    return _decoded(
+        data, name, lambda image: _to_pixels(_upright(image), MODES[channels]), at_least
+    )
+
+
+def decode_labels(data: bytes, name: str, classes: int) -> np.ndarray:
+    """The classes of a label image: uint8 [H, W, 1], 0 ... classes - 1, and 255 for none.
+
+    That is a PNG of one channel whose values are the classes: grey, or a palette's places, whatever
+    its colours.
+
+    Raises: Unreadable for any other image, and for values that are no classes.
+    """
+    return _decoded(data, name, lambda image: _to_labels(image, name, classes))
+
+
+def _decoded(data, name, to_pixels, at_least=None):
     try:
         with QUIET, Image.open(io.BytesIO(data), formats=FORMATS) as image:
             pixels = image.width * image.height
@@ -90,7 +109,7 @@ def decode(
                 _draft(image, *at_least)
             with _ONE_LARGE if pixels > LARGE else contextlib.nullcontext():
                 image.load()
-                return _to_pixels(_upright(image), MODES[channels])
+                return to_pixels(image)
     except Unreadable:
         raise
     except Image.DecompressionBombError as error:  # far more than MAX_PIXELS
@@ -145,6 +164,22 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     return image.convert(mode)
 
 
+def _to_labels(image: Image.Image, name: str, classes: int) -> np.ndarray:
+    if image.format != "PNG" or image.mode not in LABEL_MODES:
+        raise Unreadable(
+            f"{name}: no label image ({image.format}, {image.mode}): that is a PNG of one channel, "
+            "grey or palette, whose values are class numbers"
+        )
+    values = np.asarray(image)
+    if wrong := sorted({*np.unique(values).tolist()} - {*range(classes), NO_CLASS}):
+        shown = ", ".join(map(str, wrong[:5])) + (" ..." if len(wrong) > 5 else "")
+        raise Unreadable(
+            f"{name}: holds {shown}, but {classes} classes are 0 ... {classes - 1} (and "
+            f"{NO_CLASS}, none)"
+        )
+    return values.astype(np.uint8)[..., None]
+
+
 def _on_white(image: Image.Image) -> Image.Image:
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image.convert("RGBA"))
@@ -162,6 +197,15 @@ def resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
     else:
         wide = tf.image.resize(batch, (height, width), antialias=True).numpy()
     return np.rint(wide).astype(np.uint8).reshape(*some, height, width, channels)
+
+
+def resize_labels(labels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """uint8 [H, W, 1] -> uint8 [height, width, 1], by the nearest pixel: classes have no mean."""
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(int)
+        for new, old in zip((height, width), labels.shape[:2], strict=True)
+    )
+    return labels[rows[:, None], columns]
 
 
 class Rows(NamedTuple):

@@ -26,6 +26,20 @@ def read_image(data, size, channels):
     return tf.ensure_shape(_resized(image, size), [*size, channels])
 
 
+def read_labels(data, size):
+    """A label image, encoded, a string -> float32 [height, width, 1]: its classes over 255, as a
+    grey image's levels are; resized by the nearest pixel.
+
+    Raises, in the graph: tf.errors.InvalidArgumentError for an image of more channels, of which a
+    PNG with a palette is one here: TensorFlow gives its colours, not the places in it.
+    """
+    image = tf.io.decode_image(data, expand_animations=False)
+    told = "label images must be grey here, their levels the classes; save a palette's as such"
+    with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(image)[-1], 1, told)]):
+        image = tf.image.resize(image[None], image_sides(size), method="nearest")[0]
+    return tf.ensure_shape(to_unit_range(image), [*image_sides(size), 1])
+
+
 def _with_channels(image, channels):
     has_alpha = tf.equal(tf.shape(image)[-1] % 2, 0)
     alpha = tf.cond(has_alpha, lambda: image[..., -1:], lambda: tf.ones_like(image[..., :1]))

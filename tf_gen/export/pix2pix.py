@@ -8,7 +8,7 @@ from tf_gen.data.images import image_sides, tanh_from_unit, unit_from_tanh
 from tf_gen.layers import example_seeds
 
 from ._checks import in_unit_range, of_multiples
-from ._decoding import PNG_CHANNELS, read_image
+from ._decoding import PNG_CHANNELS, read_image, read_labels
 from ._saving import save
 
 
@@ -17,8 +17,8 @@ def export_pix2pix(generator, folder, image_size, input_channels=3):
 
     The loaded object has the functions of ``translations`` but ``translate_image_statistics``, and
     ``translate_bytes`` only where both sides have 1 to 4 channels, as a PNG file has. They are
-    signatures too (there outputs have names), ``translate`` also as ``serving_default``; ``sizes``
-    and ``input_shape`` are attributes alone.
+    signatures too (there outputs have names), ``translate`` also as ``serving_default``; ``sizes``,
+    ``input_shape`` and ``classes`` are attributes alone.
 
     Args: folder: to write; else as ``translations``.
     """
@@ -31,7 +31,7 @@ def export_pix2pix(generator, folder, image_size, input_channels=3):
     made = found.translate_fixed.get_concrete_function().structured_outputs.shape[-1]
     if {input_channels, made} <= {*PNG_CHANNELS}:
         functions["translate_bytes"] = (found.translate_bytes, ["image_bytes"])
-    extra = {"sizes": found.sizes, "input_shape": found.input_shape}
+    extra = {"sizes": found.sizes, "input_shape": found.input_shape, "classes": found.classes}
     save(folder, generator.variables, functions, default="translate", extra=extra)
 
 
@@ -48,13 +48,17 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
       pure function of seed, int32 [2], and its place), the batch's statistics.
     - ``translate_bytes(image_bytes)``: string [B], encoded images of any size and channels,
       each set upright, resized to ``image_size`` and, where the model takes no alpha (2 or 4
-      channels), composited on white -> string [B], PNG.
+      channels), composited on white -> string [B], PNG. Of label images: grey, and resized by the
+      nearest pixel.
     - ``sizes()``: int32 [2], the model's image size (its height) and the multiple.
+    - ``classes()``: int32 [], how many the label images have that it takes (a grey level is a
+      class); 0: it takes other images.
     - ``input_shape()``: int32 [3], the model's height, width and channels of the input.
 
     Args: image_size: an int, or (height, width); input_channels: those of the model's input.
     """
     shape = (*image_sides(image_size), input_channels)
+    labels = getattr(generator, "classes", None) or 0
     images = tf.TensorSpec([None, None, None, input_channels], tf.float32)
     of_its_size = tf.TensorSpec([None, *shape], tf.float32)
 
@@ -87,7 +91,11 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def translate_bytes(image_bytes):
         read = tf.map_fn(
-            lambda data: read_image(data, shape[:2], input_channels),
+            lambda data: (
+                read_labels(data, shape[:2])
+                if labels
+                else read_image(data, shape[:2], input_channels)
+            ),
             image_bytes,
             fn_output_signature=tf.float32,
         )
@@ -103,6 +111,10 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
     def input_shape():
         return tf.constant(shape)
 
+    @tf.function(input_signature=[])
+    def classes():
+        return tf.constant(labels)
+
     return types.SimpleNamespace(
         translate=translate,
         translate_fixed=translate_fixed,
@@ -111,6 +123,7 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
         translate_bytes=translate_bytes,
         sizes=sizes,
         input_shape=input_shape,
+        classes=classes,
     )
 
 
