@@ -42,15 +42,18 @@ class Maps:
         return tuple(side[middle] for side in self.train_sides)
 
 
-def load_maps(config, inputs=None) -> Maps:
+def load_maps(config, inputs=None, sides=None) -> Maps:
     """Draw or read the pairs that the configuration names.
 
     Args: inputs: how the inputs are read, where not as images of ``config.input_channels``: see
-        ``load_pairs``.
+        ``load_pairs``; sides: (height, width) that both splits come to; default: those to train on
+        have the paper's slack over ``config.image_size``, those to validate none.
     Raises: UsageError, all unreadable files of both splits listed.
     """
-    sides = image_sides(config.image_size)
-    sizes = {"train": tuple(round(side * JITTER) for side in sides), "val": sides}
+    size = image_sides(config.image_size)
+    sizes = {"train": tuple(round(side * JITTER) for side in size), "val": size}
+    if sides:
+        sizes = dict.fromkeys(sizes, sides)
     channels = (config.output_channels, inputs or config.input_channels)  # of A and of B
     if config.direction == "aerial_to_map":
         channels = channels[::-1]

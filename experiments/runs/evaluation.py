@@ -15,6 +15,7 @@ from experiments.tasks.code_prior import CodePriorTask
 from experiments.tasks.cvae import CvaeTask
 from experiments.tasks.options import shown, sides_of
 from experiments.tasks.pix2pix import Pix2PixTask
+from experiments.tasks.pix2pixhd import Pix2PixHDTask
 from experiments.tasks.spade import SpadeTask
 from experiments.tasks.vae import VaeTask
 from experiments.tasks.vq_vae import VqVaeTask
@@ -25,6 +26,7 @@ _anime, _cartoon = (functools.partial(VaeTask, style=style) for style in ("anime
 _VAE = "VAE", ["encode", "decode", "sample"]
 KINDS = {  # experiment of config.json -> (task, what it is, functions that its SavedModel has)
     "pix2pix_maps": (Pix2PixTask, "pix2pix", ["translate", "translate_noisy"]),
+    "pix2pixhd_maps": (Pix2PixHDTask, "pix2pix", ["translate", "translate_noisy", "sizes"]),
     "spade_maps": (SpadeTask, "pix2pix", ["translate", "translate_noisy"]),
     "vae_anime": (_anime, *_VAE),
     "vae_cartoon": (_cartoon, *_VAE),

@@ -188,6 +188,92 @@ def check_patience(options) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Pix2PixHDOptions(PairOptions):
+    """Options of pix2pixHD (Wang et al. 2018)."""
+
+    epochs: int = may_change(10)
+    """Times that each pair is shown (ours: as in the report; the paper has 100)."""
+    decay_epochs: int = may_change(0)
+    """Epochs more, the learning rate falling linearly to 0 (ours; the paper has 100)."""
+    batch_size: int = 1
+    """Pairs in a step (ours: the paper is silent)."""
+    learning_rate: float = 2e-4
+    """Of both Adam optimisers (paper)."""
+    adversarial_loss: Literal["minimax", "non_saturating", "least_squares", "hinge"] = (
+        "least_squares"
+    )
+    """least_squares (paper)."""
+    reconstruction_weight: float = 0.0
+    """Weight of the distance to the target (paper: none)."""
+    feature_matching_weight: float = 10.0
+    """Weight of the distance between what the discriminators' layers make of targets and of
+    outputs (paper)."""
+    discriminator_scales: int = 3
+    """Discriminators, each of which sees the images at half the size of the one before (paper)."""
+    update: Literal["alternating", "simultaneous"] = "simultaneous"
+    """simultaneous: both networks from one pass (ours: the paper is silent, and it costs less);
+    alternating: the discriminators first."""
+    normalization: Literal["batch", "sync_batch", "instance", "none"] = "instance"
+    """In all networks (paper); sync_batch: over all replicas of a --strategy."""
+    filters: int = 32
+    """Width of the enhancer's first layer; those of the global generator and of the discriminators
+    have twice as many (paper). 4 makes a model for trying things."""
+    image_size: int | tuple[int, int] = 512
+    """Height and width of the crops that are trained on (ours), one number or two, multiples of
+    32."""
+    load_size: int | tuple[int, int] | None = None
+    """Height and width that both sides of a pair are brought to: training takes crops of them, and
+    they are validated whole. Default: 600 to crops of 512, which is what the published maps have:
+    nothing is resized then."""
+    edges: bool = True
+    """Whether all networks see edges between the map's classes, too (in the place of the paper's
+    between objects). A photograph has none: of map_to_aerial alone."""
+    stage: Literal["all", "global", "enhancer"] = "all"
+    """all: both generators at once (ours). The paper's three stages are three runs: global with
+    --image-size 256, alone and at half the size; enhancer, the global one kept as it is, with
+    --init-from that run; all, with --init-from the second."""
+
+    def check(self) -> None:
+        super().check()
+        check_range(1, load_size=self.load_size)
+        if any(a < b for a, b in zip(hd_load_sides(self), self.sides, strict=True)):
+            raise UsageError(
+                f"--load-size {shown(self.load_size)}: is less than --image-size "
+                f"{shown(self.image_size)}, the crops that are taken of it"
+            )
+        if self.edges and self.direction == "map_to_aerial" and self.input_channels != 3:
+            raise UsageError(
+                "--edges: a map's classes are told by its colours, so --input-channels must be 3; "
+                "give --no-edges"
+            )
+        if self.stage == "enhancer" and self.init_from is None:
+            raise UsageError(
+                "--stage enhancer: keeps the global generator as it is, so --init-from must name a "
+                "run of --stage global"
+            )
+
+    def check_size(self) -> None:
+        factor = hd_factor(self)
+        if min(self.sides) < 2 * factor or any(side % factor for side in self.sides):
+            raise UsageError(
+                f"--image-size {shown(self.image_size)}: the generator divides it by {factor}, so "
+                f"it must be a multiple of {factor} from {2 * factor} on"
+            )
+
+
+def hd_factor(options) -> int:
+    """What the generator takes multiples of. (Of plain values, too, which ``evaluate`` has.)"""
+    return 16 if options.stage == "global" else 32
+
+
+def hd_load_sides(options) -> tuple[int, int]:
+    """``load_size``, or its default, as height and width."""
+    if options.load_size:
+        return sides_of(options.load_size)
+    return tuple(round(side * 600 / 512) for side in sides_of(options.image_size))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class SpadeOptions(PairOptions):
     """Options of the command that trains a SPADE: "paper" is Park et al. 2019."""
 

@@ -11,7 +11,7 @@ from experiments.launch import pictures
 from experiments.launch.errors import UsageError
 from experiments.launch.precision import dtype_policy
 from experiments.measures.pix2pix import pix2pix_epoch_figures, pix2pix_figures
-from experiments.tasks.options import Pix2PixOptions, unet_depth
+from experiments.tasks.options import Pix2PixOptions, sides_of, unet_depth
 from experiments.tasks.task import About, Built, image_summary
 from tf_gen import (
     MultiScaleDiscriminator,
@@ -50,9 +50,9 @@ As a Keras model, in [-1, 1]: `tf_gen.load("{path}")`, the generator. From this 
 """
 
 
-def _loading(config):
-    """``LOADING`` of a model of these sizes and channels."""
-    height, width = config.sides
+def _loading(config, sides):
+    """``LOADING`` of a model of these sides and channels."""
+    height, width = sides
     values = {"height": height, "width": width, "channels": config.input_channels}
     text = LOADING
     for name, value in values.items():
@@ -71,7 +71,7 @@ class Pix2PixTask:
         self._check_pairs()
         self.about = About(
             title=f"{self.command}, {config.direction}",
-            loading=_loading(config),
+            loading=_loading(config, self.served_sides),
             progress_logs=("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake"),
             best_by="val_l1_report_mode",
         )
@@ -82,6 +82,11 @@ class Pix2PixTask:
     def _visible(self, inputs):
         """Inputs as they are shown: RGB."""
         return with_channels(inputs, 3)
+
+    @property
+    def served_sides(self):
+        """Height and width of the images that the SavedModel calls its own."""
+        return sides_of(self.config.image_size)
 
     def _check_pairs(self):
         """Raise UsageError for pairs that the networks cannot be trained on."""
@@ -118,7 +123,7 @@ class Pix2PixTask:
         model.build(self._input_shape())
         model.build_optimizers()
         self.shown = self._averaged() if config.average_momentum else model.generator
-        self.translator = translations(self.shown, config.sides, config.input_channels)
+        self.translator = translations(self.shown, self.served_sides, config.input_channels)
         parts = {
             "generator": model.generator,
             "discriminator": model.discriminator,
@@ -279,7 +284,7 @@ class Pix2PixTask:
         ]
         for network in networks:
             _write_summary(where / f"{network.name}_summary.txt", network)
-        export_pix2pix(self.shown, folder / "saved_model", config.sides, config.input_channels)
+        export_pix2pix(self.shown, folder / "saved_model", self.served_sides, config.input_channels)
 
 
 def _write_summary(path: Path, model) -> None:

@@ -39,6 +39,9 @@ def translate_images(config) -> int:
                 return [translate([item]) for item in items]
             bad.append(f"{items[0][0]}: too large for the memory")
             return
+        except tf.errors.InvalidArgumentError:  # a generator that mirrors edges takes no few pixels
+            bad.append(f"{items[0][0]}: too small for the model; give --sizing resize")
+            return
         for (_, target, _, _), output in zip(items, outputs, strict=True):
             write_png(target, output)
 
@@ -176,12 +179,12 @@ class Translator:
 
     def _try(self):
         """Raise UsageError for a model from or to what no PNG file holds."""
-        side, what = self._multiple, "not a model of grey, RGB or RGBA images"
+        what = "not a model of grey, RGB or RGBA images"
         try:
-            made = self._apply(tf.zeros([1, side, side, self.channels]), 0).shape
+            made = self._apply(tf.zeros([1, *self._size, self.channels]), 0).shape
         except (TypeError, ValueError) as error:  # no function of the model has this signature
             raise UsageError(f"--model {self._config.model}: {what}") from error
-        if {self.channels, made[-1]} - {*MODES} or made[1:3] != (side, side):
+        if {self.channels, made[-1]} - {*MODES} or [*made[1:3]] != self._size:
             raise UsageError(f"--model {self._config.model}: {what}")
 
 

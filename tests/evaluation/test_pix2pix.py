@@ -11,6 +11,7 @@ from tf_gen.evaluation.pix2pix import (
     in_report_mode,
     map_agreement,
     noise_std,
+    of_any_size,
     translated,
     trivial_errors,
 )
@@ -50,6 +51,19 @@ def test_images_are_translated_in_order_and_counted(translator):
     found = translated(lambda batch, first: batch * 0.5, INPUTS, counts.append)
     np.testing.assert_allclose(found, INPUTS / 510, atol=1e-6)
     assert counts == [2, 2, 1]
+
+
+def test_images_that_do_not_fit_are_reflected_up_to_the_multiple_and_cut_back(translator):
+    images = INPUTS[:2, :20, :27] / np.float32(255)
+    grown = np.pad(images, ((0, 0), (0, 12), (0, 5), (0, 0)), "reflect")
+    able, seed = of_any_size(translator), [1, 2]
+    expected = translator.translate(grown)[:, :20, :27]
+    np.testing.assert_array_equal(able.translate(images), expected)
+    expected = translator.translate_noisy(grown, seed)[:, :20, :27]
+    np.testing.assert_array_equal(able.translate_noisy(images, seed), expected)
+    fitting = INPUTS[:1] / np.float32(255)
+    found = of_any_size(able).translate_image_statistics(fitting)
+    np.testing.assert_array_equal(found, translator.translate_image_statistics(fitting))
 
 
 def test_errors_are_those_of_each_image_averaged():

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf_gen import UNetGenerator
+from tf_gen import ResNetGenerator, UNetGenerator
 from tf_gen.data.reading import decode, resize
 from tf_gen.export import export_pix2pix, translations
 from tf_gen.layers import example_seeds
@@ -134,6 +134,15 @@ def test_translate_bytes_is_left_out_where_no_png_file_has_the_channels(channels
 def test_sizes_that_do_not_fit_are_refused_with_the_multiple(exported):
     with pytest.raises(tf.errors.InvalidArgumentError, match="multiples of 8"):
         exported[2].translate(np.zeros((1, 36, SIZE, 3), np.float32))
+
+
+def test_images_too_small_to_be_mirrored_are_refused_with_the_least():
+    generator = ResNetGenerator(2, 1, 1)
+    generator.build((None, SIZE, SIZE, 3))
+    translate = translations(generator, SIZE).translate
+    with pytest.raises(tf.errors.InvalidArgumentError, match="multiples of 2 from 4 on"):
+        translate(np.zeros((1, 8, 2, 3), np.float32))
+    assert translate(np.zeros((1, 8, 4, 3), np.float32)).shape == (1, 8, 4, 3)
 
 
 BYTES = np.full((1, SIZE, SIZE, 3), 255, np.uint8)

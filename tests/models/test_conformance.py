@@ -17,6 +17,8 @@ from tf_gen import (
     VAE,
     VQVAE,
     CodePrior,
+    GlobalGenerator,
+    LocalEnhancer,
     MultiScaleDiscriminator,
     PatchDiscriminator,
     Pix2Pix,
@@ -94,6 +96,13 @@ def spade(channels=3, normalization="batch", **options):
     return model
 
 
+def local_enhancer(channels=3, normalization="instance", **options):
+    edges = channels == 3  # classes are told by colours
+    model = LocalEnhancer(2, 1, 1, 1, channels, normalization, edges=edges, **options)
+    model.build((None, 16, 16, channels))
+    return model
+
+
 def discriminator(channels=3, normalization="batch", **options):
     model = PatchDiscriminator(4, 16, normalization=normalization, name="discriminator", **options)
     model.build([(None, 16, 16, channels)] * 2)
@@ -140,6 +149,7 @@ CASES = {
     "generator": Case(generator),
     "resnet": Case(resnet),
     "spade": Case(spade),
+    "local_enhancer": Case(local_enhancer),
     "discriminator": Case(discriminator, lambda images: [images, 1 - images]),
 }
 TRAINABLE = [name for name, case in CASES.items() if case.batch]
@@ -235,7 +245,12 @@ ARGUMENTS = {
     },
     ResNetGenerator: {
         "filters": 2, "halvings": 1, "blocks": 1, "output_channels": 1, "normalization": "none",
-        "upsampling": "resize", "dropout": 0.2,
+        "upsampling": "resize", "dropout": 0.2, "edges": True,
+    },
+    GlobalGenerator: {"filters": 2, "halvings": 1, "blocks": 1},
+    LocalEnhancer: {
+        "filters": 2, "halvings": 1, "blocks": 1, "local_blocks": 1, "output_channels": 1,
+        "normalization": "none", "upsampling": "resize", "edges": True, "train_global": False,
     },
     SPADEGenerator: {
         "filters": 2, "halvings": 1, "output_channels": 1, "normalization": "none",

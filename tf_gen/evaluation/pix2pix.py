@@ -5,6 +5,8 @@ in [0, 1] to the same: a SavedModel of a pix2pix, or ``tf_gen.export.translation
 which can also use each image's own statistics (``translate_image_statistics``).
 """
 
+import types
+
 import numpy as np
 import tensorflow as tf
 
@@ -28,6 +30,24 @@ def translated(translate, images, seen=lambda count: None):
         parts.append(translate(batch, first).numpy())
         seen(len(batch))
     return np.concatenate(parts)
+
+
+def of_any_size(translator):
+    """A translator of images of any size: edges at right and bottom are reflected up to the
+    multiple that it takes, and cut off again."""
+    _, multiple = (int(side) for side in translator.sizes())
+
+    def padded(translate):
+        def call(images, *seed):
+            height, width = images.shape[1:3]
+            margins = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
+            return translate(np.pad(images, margins, "reflect"), *seed)[:, :height, :width]
+
+        return call
+
+    names = ("translate", "translate_noisy", "translate_image_statistics")
+    functions = {n: padded(getattr(translator, n)) for n in names if hasattr(translator, n)}
+    return types.SimpleNamespace(**functions, sizes=translator.sizes)
 
 
 def in_report_mode(translator, images, seed=0, seen=lambda count: None):

@@ -18,10 +18,13 @@ def in_unit_range(images):
     return _after(tf.debugging.Assert((least >= LOWEST) & (most <= HIGHEST), told), images)
 
 
-def of_multiples(images, multiple):
-    """The same images; running the graph fails where a side is no multiple of that."""
-    told = f"height and width must be multiples of {multiple}"
-    return _after(tf.debugging.assert_equal(tf.shape(images)[1:3] % multiple, 0, told), images)
+def of_multiples(images, multiple, least):
+    """The same images; running the graph fails where a side is no multiple of that, or less than
+    the least."""
+    told = f"height and width must be multiples of {multiple} from {least} on"
+    sides = tf.shape(images)[1:3]
+    fit = tf.reduce_all((sides % multiple == 0) & (sides >= least))
+    return _after(tf.debugging.Assert(fit, [told]), images)
 
 
 def not_negative(temperature):

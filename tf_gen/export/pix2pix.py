@@ -39,8 +39,9 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
     """A generator's ``tf.function``s:
 
     - ``translate(images)``: deterministic, dropout off, fixed statistics. float32 [B, H, W, C]
-      in [0, 1] -> the same; H, W multiples of ``generator.factor``. Other sizes, and values that
-      are plainly of another range, such as 0 ... 255, are refused.
+      in [0, 1] -> the same; H, W multiples of ``generator.factor`` (and not less than
+      ``generator.smallest``, if it has that). Other sizes, and values that are plainly of another
+      range, such as 0 ... 255, are refused.
     - ``translate_fixed(images)``: as ``translate``, of the model's own height and width alone, and
       nothing is checked: no condition in its graph stands in the way of a converter.
     - ``translate_image_statistics(images)``: as ``translate``, with each image's own statistics.
@@ -64,7 +65,8 @@ def translations(generator, image_size, input_channels=3) -> types.SimpleNamespa
 
     def call(images, **mode):
         """The model's own size is known in the graph: its layers choose by size how to compute."""
-        images = in_unit_range(of_multiples(images, generator.factor))
+        smallest = getattr(generator, "smallest", generator.factor)
+        images = in_unit_range(of_multiples(images, generator.factor, smallest))
         return tf.cond(
             tf.reduce_all(tf.shape(images)[1:3] == shape[:2]),
             lambda: _outputs(generator, tf.ensure_shape(images, of_its_size.shape), **mode),

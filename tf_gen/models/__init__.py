@@ -2,6 +2,8 @@
 
 from .code_prior import CodePrior
 from .cvae import CVAE
+from .global_generator import GlobalGenerator
+from .local_enhancer import LocalEnhancer
 from .multi_scale_discriminator import MultiScaleDiscriminator
 from .patch_discriminator import PatchDiscriminator
 from .pix2pix import Pix2Pix
@@ -16,6 +18,8 @@ __all__ = [
     "VAE",
     "VQVAE",
     "CodePrior",
+    "GlobalGenerator",
+    "LocalEnhancer",
     "MultiScaleDiscriminator",
     "PatchDiscriminator",
     "Pix2Pix",

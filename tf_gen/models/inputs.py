@@ -36,6 +36,18 @@ def check_floats(images, low=0.0):
         )
 
 
+def check_size(generator, shape):
+    """Raise UserError for images [B, H, W, C] whose sides are no multiples of ``factor`` from
+    ``smallest`` on."""
+    for side in shape[1:3]:
+        if side is not None and (side % generator.factor or side < generator.smallest):
+            raise UserError(
+                f"the generator divides height and width by {generator.factor}, so both must be "
+                f"multiples of {generator.factor} from {generator.smallest} on: got {shape[1]} x "
+                f"{shape[2]}; resize or pad the images"
+            )
+
+
 def check_labels(labels, num_classes):
     """Raise UserError if labels are no integers in 0 ... num_classes - 1."""
     labels = np.asarray(labels)

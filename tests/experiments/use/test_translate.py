@@ -15,7 +15,7 @@ from experiments.launch.cli import DONE, PARTLY
 from experiments.launch.errors import UsageError
 from experiments.translate import Config, run
 from experiments.use.translate import Translator, png_names
-from tf_gen import UNetGenerator
+from tf_gen import ResNetGenerator, UNetGenerator
 from tf_gen.data.reading import resize
 from tf_gen.export import export_pix2pix
 
@@ -268,6 +268,21 @@ def test_an_image_too_large_for_the_memory_is_left_out(translate, folder, monkey
     assert translate(sizing="pad") == PARTLY
     assert files_in(folder.parent / "out") == ["small.png"]
     assert "large.png: too large" in capsys.readouterr().err
+
+
+def test_an_image_too_small_for_a_generator_that_mirrors_its_edges_is_left_out(
+    folder, tmp_path, capsys
+):
+    generator = ResNetGenerator(2, 1, 1)
+    generator.build((None, None, None, 3))
+    export_pix2pix(generator, tmp_path / "saved_model", image_size=8)
+    save(draw(1, 6), folder / "low.png")
+    save(draw(5, 6), folder / "large.png")
+    given = {"model": tmp_path, "input": folder, "output": tmp_path / "out"}
+    assert run(Config(**given, sizing="pad")) == PARTLY
+    assert read(tmp_path / "out/large.png").shape == (5, 6, 3)
+    assert "low.png: too small for the model; give --sizing resize" in capsys.readouterr().err
+    assert run(Config(**given)) == DONE
 
 
 def test_a_write_that_fails_leaves_the_old_file_whole(translate, folder, monkeypatch):
