@@ -1,18 +1,29 @@
 """Finding and loading the model that a command is given: a SavedModel, or a ready model."""
 
+import contextlib
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import tensorflow as tf
 
 from experiments.launch.errors import UsageError
-from tf_gen import VAE, CodePrior, load
-from tf_gen.export import translations
+from tf_gen import CVAE, VAE, VQVAE, CodePrior, load
+from tf_gen.export import (
+    export_code_prior,
+    export_cvae,
+    export_pix2pix,
+    export_vae,
+    export_vq_vae,
+    translations,
+)
 from tf_gen.export.autoencoders import code_prior_functions, vae_functions
 from tf_gen.pretrained import ready_models, run_folder
-from tf_gen.training.run_dir import RunDir
+from tf_gen.training.run_dir import RunDir, plain_copy
 
 FUNCTIONS = {VAE: vae_functions, CodePrior: code_prior_functions}  # of ready models
+EXPORTS = {VAE: export_vae, CVAE: export_cvae, VQVAE: export_vq_vae, CodePrior: export_code_prior}
 
 
 def load_saved_model(option: str, path: Path, kind: str, functions):
@@ -30,14 +41,40 @@ def load_saved_model(option: str, path: Path, kind: str, functions):
     return model
 
 
+@contextlib.contextmanager
+def float32_saved_model(option: str, path: Path) -> Iterator[tuple[str, object | None]]:
+    """The folder of a SavedModel that computes in float32, of a run or a ready model: the run's own
+    if it does, else one that is written for a while, of its Keras model.
+
+    Yields: the folder; the run's own SavedModel, loaded, if it is another.
+    Raises: UsageError as ``load_saved_model``.
+    """
+    is_ready = run_folder(path) != path
+    own = None if is_ready else _of_files(option, path)
+    identity = record_of(path).get("identity", {})
+    if not is_ready and identity.get("precision", "float32") == "float32":
+        yield _folder_of_files(path), None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_saved_model(plain_copy(load(path), in_float32=True), path, folder)
+        yield folder, own
+
+
+def write_saved_model(model, path: Path, folder: str) -> None:
+    """The SavedModel of a Keras model. Args: path: the run or ready model that it is of."""
+    if type(model) in EXPORTS:
+        EXPORTS[type(model)](model, folder)
+    else:
+        export_pix2pix(model, folder, record_of(path)["identity"]["image_size"])
+
+
 def record_of(path: Path) -> dict:
     """``config.json`` of a run or a ready model; {} of what has none."""
     return RunDir(run_folder(path), writing=False).read("config.json") or {}
 
 
 def _of_files(option, path):
-    inner = path / "saved_model"
-    folder = str(inner if inner.is_dir() else path)
+    folder = _folder_of_files(path)
     if not tf.saved_model.contains_saved_model(folder):
         ready = f", nor is it a ready model: {', '.join(ready_models())}"
         raise UsageError(
@@ -49,6 +86,11 @@ def _of_files(option, path):
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise UsageError(f"--{option} {path}: cannot be loaded ({reason})") from error
+
+
+def _folder_of_files(path) -> str:
+    inner = path / "saved_model"
+    return str(inner if inner.is_dir() else path)
 
 
 def _of_ready(folder):

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from pathlib import Path
 
 import keras
@@ -139,14 +140,24 @@ def save_model(model, path) -> None:
     (optimisers, metrics) stays behind, and the model itself is left as it is. Its class must be
     registered with Keras.
     """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}")  # Keras asks for the ending
+    plain_copy(model).save(temporary)
+    os.replace(temporary, path)
+
+
+def plain_copy(model, in_float32=False) -> keras.Model:
+    """A built Keras model again, with what ``save_model`` says that its file holds.
+
+    Args: in_float32: whether the copy computes in float32, whatever the model computes in.
+    """
     config = keras.saving.serialize_keras_object(model)
     config.pop("compile_config", None)
+    if in_float32:
+        config = json.loads(re.sub('"mixed_b?float16"', '"float32"', json.dumps(config)))
     plain = keras.saving.deserialize_keras_object(config)
     plain.set_weights(model.get_weights())
     own = {}  # what a model keeps beside its layers' weights, such as ``latent_fit``
     model.save_own_variables(own)
     plain.load_own_variables(own)
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}")  # Keras asks for the ending
-    plain.save(temporary)
-    os.replace(temporary, path)
+    return plain
