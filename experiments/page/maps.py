@@ -3,7 +3,7 @@
 import functools
 
 from experiments.launch.markdown import table
-from experiments.page.runs import SHORT
+from experiments.page.runs import SHORT, SUCCESSORS
 from experiments.page.summary import (
     about_data,
     command,
@@ -58,7 +58,7 @@ def network_tables() -> dict[str, list]:
     }
 
 
-def method_section() -> list[str]:
+def method_section(runs, picture) -> list[str]:
     """R2.1 and the tables of R2.2."""
     tables = {
         name: [[first, *theirs, *ours] for first, theirs, ours in rows]
@@ -81,6 +81,7 @@ def method_section() -> list[str]:
         "`PatchDiscriminator()([inputs, images])` and "
         "`PatchDiscriminator(conditional=False)(images)`, which judge patches of 70 x 70.",
         "",
+        *_successors(runs, picture),
         "## R2.2 The implementation",
         "",
         "Table: generator summary.",
@@ -90,6 +91,35 @@ def method_section() -> list[str]:
         "",
         *table(["layer", *head], tables["discriminator"]),
     ]
+
+
+def _successors(runs, picture):
+    """SPADE and pix2pixHD, which the report describes and does not build."""
+    lines = [
+        "### SPADE and pix2pixHD",
+        "",
+        "The report describes both as what came after pix2pix. Ours are held row by row to their "
+        "papers (`experiments/report/spade.toml`, `pix2pixhd.toml`). Below small ones, beside a "
+        "small pix2pix of as many steps (`short`). That of pix2pixHD is trained on crops and "
+        "measured on whole images at its own size: its figures are not to be set beside the "
+        "others'.",
+        "",
+    ]
+    if missing := [name for name in SUCCESSORS if not runs[name].finished]:
+        lines += [f"No run yet: {', '.join(command(name) for name in missing)}.", ""]
+    shown = [runs[name] for name in ("short", *SUCCESSORS) if runs[name].finished]
+    columns = {"val_l1": "L1", "val_ssim": "SSIM", "val_ms_ssim": "MS-SSIM",
+               "val_kid_hed": "KID by the edge detector",
+               "val_kid_standard_error_hed": "its standard error",
+               "train_step_seconds": "seconds a step"}  # fmt: skip
+    rows = [[run.name, f"{run.metrics['steps']:,}", *map(run.cell, columns)] for run in shown]
+    if rows:
+        lines += table(["run", "steps", *columns.values()], rows)
+    for run in shown:
+        if run.name in SUCCESSORS:
+            caption = f"{run.name}: validation images as input, output and ground truth"
+            lines += picture(run, "validation_last_epoch", caption)
+    return lines
 
 
 def _step_lines():

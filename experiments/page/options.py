@@ -19,8 +19,8 @@ class ReproductionOptions:
     """For report: where downloads go and your own archives lie."""
     runs: Path = Path("runs/reproduction")
     """The folder of the runs: map_to_aerial, aerial_to_map, vae_anime, vae_cartoon, cvae_faces,
-    vq_vae_faces and vq_prior, and short ones for two claims. Finished ones, and records of such,
-    are taken as they are."""
+    vq_vae_faces and vq_prior, short ones for two claims, and pix2pix' successors spade and
+    pix2pixhd. Finished ones, and records of such, are taken as they are."""
     train: bool = True
     """Train and measure what is missing; else its cells name the command that would fill them."""
     seeds: int = 1

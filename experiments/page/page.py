@@ -53,7 +53,7 @@ def page_lines(runs: dict, folder: Path, note: str = "") -> list[str]:
         *faces.vae_section(runs, picture),
         *faces.cvae_section(runs, picture),
         *faces.vq_vae_section(runs, picture),
-        *maps.method_section(),
+        *maps.method_section(runs, picture),
         *maps.results_section(runs, picture),
         *summary.readings_section(runs),
         *summary.versions_section(runs),

@@ -31,9 +31,13 @@ RUNS = {  # name -> (command, its options); in the order in which they are train
         "pix2pix_maps", ("--direction", "map_to_aerial", "--reconstruction-weight", "0")
     ),
     "short_input_noise": ("pix2pix_maps", ("--direction", "map_to_aerial", "--noise", "input")),
+    # pix2pix' successors, which the report describes; of as many steps as ``short``
+    "spade": ("spade_maps", ("--direction", "map_to_aerial")),
+    "pix2pixhd": ("pix2pixhd_maps", ("--direction", "map_to_aerial")),
 }  # fmt: skip
 SHORT = tuple(name for name in RUNS if name.startswith("short"))
 SHORT_EPOCHS = 2
+SUCCESSORS = {"spade": (2, 16), "pix2pixhd": (1, 8)}  # epochs, of batches of 2 and 1; filters
 SYNTHETIC_MAPS_EPOCHS = 2
 
 
@@ -57,7 +61,7 @@ class Run:
         if not {"experiment", "identity", "settings", "versions"} <= set(self.config):
             raise UsageError(f"{self.folder / 'config.json'}: no run's")
         command, options = RUNS[self.name]
-        direction = options[1] if command == "pix2pix_maps" else None
+        direction = dict(zip(options[::2], options[1::2], strict=True)).get("--direction")
         found = self.config["experiment"], self.options.get("direction")
         if found != (command, direction):
             told = " ".join(str(part) for part in found if part)
@@ -179,6 +183,12 @@ def _training_options(config, command, name):
         epochs = min(epochs, SHORT_EPOCHS) if name in SHORT else epochs
         options += ["--epochs", epochs, "--filters", config.filters]
         options += ["--image-size", config.image_size]
+    if name in SUCCESSORS:
+        epochs, filters = SUCCESSORS[name]
+        # of crops twice as large as pix2pix' images; three discriminators need 96 pixels
+        size = max(96, 2 * config.image_size) if name == "pix2pixhd" else config.image_size
+        options += ["--epochs", epochs, "--filters", min(filters, config.filters)]
+        options += ["--image-size", size]
     return options
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from experiments.launch.markdown import table
 from experiments.page.claims import JUDGES, RULE
-from experiments.page.runs import RUNS, SHORT, SHORT_EPOCHS
+from experiments.page.runs import RUNS, SHORT, SHORT_EPOCHS, SUCCESSORS
 from tf_gen.data.published.sets import MAPS, compare
 
 REPORT = Path(__file__).parents[1] / "report"
@@ -13,7 +13,7 @@ PARTS = ("vae", "cvae", "vq_vae", "pix2pix")  # in the report's order
 PART_OF = {"vae_anime": "vae", "vae_cartoon": "vae", "cvae_faces": "cvae", "vq_vae_faces": "vq_vae",
            "vq_vae_faces_ema": "vq_vae", "vq_prior": "vq_vae",
            "aerial_to_map": "pix2pix", "map_to_aerial": "pix2pix",
-           **dict.fromkeys(SHORT, "pix2pix")}  # fmt: skip
+           **dict.fromkeys((*SHORT, *SUCCESSORS), "pix2pix")}  # fmt: skip
 SOURCES = {
     "synthetic": "**synthetic**, drawn by the package: not the report's images",
     "report": "the published set",
@@ -73,6 +73,8 @@ def command(name: str) -> str:
     script, options = RUNS[name]
     data = "--vq-run RUNS/vq_vae_faces_ema" if script == "vq_prior" else "--data DATA"
     options = (*options, f"--epochs {SHORT_EPOCHS}") if name in SHORT else options
+    if name in SUCCESSORS:
+        options = (*options, "--epochs {} --filters {}".format(*SUCCESSORS[name]))
     line = ["python -m", f"experiments.{script}", *options, data, f"--run-dir RUNS/{name}"]
     return f"`{' '.join(line)}`"
 
@@ -195,7 +197,7 @@ def _cut_short(runs):
     """Where the runs of this page, not the code, fall short of the report."""
     rows = []
     for run in runs.values():
-        if not run.finished or run.name in SHORT:
+        if not run.finished or run.name in (*SHORT, *SUCCESSORS):
             continue
         part = PART_OF[run.name]
         asked = facts(part)["hyperparameters"].get("epochs", {}).get("value")

@@ -10,11 +10,13 @@ from experiments.data.account import source_of
 from experiments.launch.errors import UsageError
 from experiments.launch.saved_models import record_of
 from tf_gen.data import draw_faces, draw_pairs, load_faces, load_pairs
+from tf_gen.data.images import with_channels
 from tf_gen.data.published.sets import ANIME_FACES, CARTOON_FACES, MAPS
-from tf_gen.data.reading import decode, resize
+from tf_gen.data.reading import MODES, decode, resize
 from tf_gen.data.sources import KINDS, Folder, read_bytes
 from tf_gen.errors import UserError
 
+OF_PAIRS = ("pix2pix_maps", "pix2pixhd_maps", "spade_maps")
 COUNT = 8
 SIZE = 64  # where neither the model nor its record says
 
@@ -36,8 +38,9 @@ def compared_images(config, shape) -> tuple[np.ndarray, str]:
         kind = record.get("experiment", "")
         images, whose = _own(types.SimpleNamespace(**options), kind, max(height, width))
         images = resize(images, height, width)
-    colours = np.arange(channels) % 3
-    return images[..., colours], f"{len(images)} {whose}"
+    if channels not in MODES:  # of a model that no command here makes
+        return images[..., np.arange(channels) % 3], f"{len(images)} {whose}"
+    return with_channels(images, channels), f"{len(images)} {whose}"
 
 
 def _given(path: Path, height, width):
@@ -51,7 +54,7 @@ def _given(path: Path, height, width):
 
 def _own(options, kind, size):
     """Validation images of a run's own data; drawn ones if it has none, or they are not there."""
-    of_pairs, style = kind.startswith("pix2pix"), "cartoon" if "cartoon" in kind else "anime"
+    of_pairs, style = kind in OF_PAIRS, "cartoon" if "cartoon" in kind else "anime"
     if options.data == "synthetic":
         return _drawn(options, of_pairs, style, size), "images of the drawn set that it trained on"
     published = MAPS if of_pairs else CARTOON_FACES if style == "cartoon" else ANIME_FACES
