@@ -30,12 +30,13 @@ class BenchmarkOptions:
     """pipeline: reading pairs, making batches, and what a training step waits for; training:
     steps of each model; inference: of the SavedModels; growth: a step of pix2pix (alone) by batch
     size, image size and replicas."""
-    models: tuple[Literal["pix2pix", "vae", "cvae", "vq_vae", "spade"], ...] = (
+    models: tuple[Literal["pix2pix", "vae", "cvae", "vq_vae", "spade", "pix2pixhd"], ...] = (
         "pix2pix", "vae", "cvae", "vq_vae",
     )  # fmt: skip
     """Whose training and inference are measured; the inference of cvae is that of vae."""
     pix2pix_batches: tuple[int, ...] | None = None
-    """Batch sizes of training pix2pix or SPADE (256 x 256). Default: 1 2 8; on a GPU 2 8 32."""
+    """Batch sizes of training pix2pix, SPADE (256 x 256), pix2pixHD (512 x 512). Default: 1 2 8; on
+    a GPU 2 8 32."""
     autoencoder_batches: tuple[int, ...] | None = None
     """Batch sizes of training the others (64 x 64). Default: 32 128; on a GPU 128."""
     inference_batches: tuple[int, ...] = (1, 8)
@@ -52,7 +53,7 @@ class BenchmarkOptions:
     """Variants that are built at the same time; they are timed one at a time. Default: 1; on a GPU,
     where each is compiled for a minute, 5."""
     filters: int = 64
-    """Width of pix2pix' first layers, and of SPADE's last."""
+    """Width of pix2pix' first layers, of SPADE's last, of pix2pixHD's global generator's first."""
     data: str = "synthetic"
     """For pipeline: synthetic (pairs drawn by the package, saved as JPEG of 1200 x 600), or a
     folder that holds train/ of side-by-side pairs."""

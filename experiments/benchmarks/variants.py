@@ -13,12 +13,13 @@ BASELINES = (PLAIN, TUNED)
 # without these settings, but for one: all of a group lie on one card at once, so that every
 # TensorFlow is told to take its memory as it needs it (rounds.QUIET)
 AS_THEY_COME = (PLAIN, TORCH, LIBRARY, SAVED_ALONE)
-MODELS = ("pix2pix", "vae", "cvae", "vq_vae", "spade")
+MODELS = ("pix2pix", "vae", "cvae", "vq_vae", "spade", "pix2pixhd")
 TITLES = {
     "pix2pix": "pix2pix", "vae": "VAE", "cvae": "CVAE", "vq_vae": "VQ-VAE",
     "spade": "SPADE beside pix2pix in plain Keras",
+    "pix2pixhd": "pix2pixHD beside pix2pix in plain Keras",
 }  # fmt: skip
-ON_PAIRS = ("pix2pix", "spade")  # at 256 x 256
+ON_PAIRS = {"pix2pix": 256, "spade": 256, "pix2pixhd": 512}  # at that size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,14 +56,14 @@ class Group:
 
 
 def training_groups(models, batches, precisions, torch: bool, filters: int, gpu: bool):
-    """Groups of training steps: on pairs at 256 x 256, the others at 64 x 64. SPADE, which has no
-    other maker here, stands beside plain Keras' pix2pix."""
+    """Groups of training steps: on pairs by ``ON_PAIRS``, the others at 64 x 64. SPADE and
+    pix2pixHD, which have no other maker here, stand beside plain Keras' pix2pix."""
     groups = []
     for model in models:
         pairs = model in ON_PAIRS
-        makers = (PLAIN, OWN) if model == "spade" else None
+        makers = (PLAIN, OWN) if model in ("spade", "pix2pixhd") else None
         for batch in batches["pix2pix" if pairs else "autoencoders"]:
-            size = 256 if pairs else 64
+            size = ON_PAIRS.get(model, 64)
             # PyTorch refuses to normalise the 1 x 1 bottleneck over a batch of one
             with_torch = torch and (model, batch) != ("pix2pix", 1)
             variants = tuple(

@@ -134,6 +134,14 @@ def _own_model(variant):
             tf_gen.MultiScaleDiscriminator(normalization="instance", spectral=True, **shared),
             "hinge", reconstruction_weight=0.0, feature_matching_weight=10.0,
         )  # fmt: skip
+    if variant.model == "pix2pixhd":
+        shared = {"normalization": "instance", "dtype": policy}
+        return tf_gen.Pix2Pix(
+            tf_gen.LocalEnhancer(variant.filters // 2, edges=True, **shared),
+            tf_gen.MultiScaleDiscriminator(3, variant.filters, **shared),
+            "least_squares", reconstruction_weight=0.0, feature_matching_weight=10.0,
+            update="simultaneous",
+        )  # fmt: skip
     cls = {"vae": tf_gen.VAE, "cvae": tf_gen.CVAE, "vq_vae": tf_gen.VQVAE}[variant.model]
     return cls(dtype=policy)
 

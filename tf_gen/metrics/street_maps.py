@@ -39,8 +39,10 @@ def map_classes(images):
     """
     colours = tf.constant([colour for _, colour in COLOURS], tf.float32)  # [K, 3]
     classes = tf.constant([MAP_CLASSES.index(name) for name, _ in COLOURS])
-    pixels = tf.cast(image_values(images), tf.float32)[..., None, :] * 255.0
-    distances = tf.reduce_sum(tf.square(pixels - colours), axis=-1)  # [..., K]
+    pixels = tf.cast(image_values(images), tf.float32) * 255.0
+    # |pixel - colour|^2, but for |pixel|^2: [..., K], and no [..., K, 3] on the way
+    distances = tf.reduce_sum(tf.square(colours), axis=-1)
+    distances -= 2.0 * tf.tensordot(pixels, colours, [[-1], [1]])
     return tf.gather(classes, tf.argmin(distances, axis=-1))
 
 

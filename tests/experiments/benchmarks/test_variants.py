@@ -1,5 +1,7 @@
 """Which variants are measured, on a processor and on a GPU."""
 
+import pytest
+
 from experiments.benchmarks import variants
 
 BOTH = ["float32", "bfloat16"]
@@ -38,12 +40,13 @@ def test_what_the_machine_lacks_is_left_out():
     assert "PyTorch" not in labels("pix2pix", gpu=True, batch=1)
 
 
-def test_spade_stands_beside_pix2pix_in_plain_keras():
-    assert labels("spade", gpu=False) == ["plain Keras", "tf_gen", "tf_gen, bfloat16"]
+@pytest.mark.parametrize(("model", "size"), [("spade", 256), ("pix2pixhd", 512)])
+def test_its_successors_stand_beside_pix2pix_in_plain_keras(model, size):
+    assert labels(model, gpu=False) == ["plain Keras", "tf_gen", "tf_gen, bfloat16"]
     batches = {"pix2pix": (2,), "autoencoders": (4,)}
-    (group,) = variants.training_groups(("spade",), batches, BOTH, True, 64, False)
-    assert [v.model for v in group.variants] == ["pix2pix", "spade", "spade"]
-    assert {(v.batch, v.size) for v in group.variants} == {(2, 256)}
+    (group,) = variants.training_groups((model,), batches, BOTH, True, 64, False)
+    assert [v.model for v in group.variants] == ["pix2pix", model, model]
+    assert {(v.batch, v.size) for v in group.variants} == {(2, size)}
 
 
 def test_growth_is_compiled_on_a_gpu_and_has_replicas_on_a_processor():
