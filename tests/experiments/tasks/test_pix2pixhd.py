@@ -177,7 +177,8 @@ def test_a_run_ends_with_a_whole_folder_goes_on_is_measured_again_and_translates
     Image.effect_noise((70, 70), 90).convert("RGB").save(tmp_path / "whole.png")
     given = {"input": tmp_path / "whole.png", "output": tmp_path / "out", "sizing": "pad"}
     assert translate.run(translate.Config(model=tmp_path / "a", **given)) == 0
-    assert Image.open(tmp_path / "out/whole.png").size == (70, 70)
+    with Image.open(tmp_path / "out/whole.png") as image:
+        assert image.size == (70, 70)
 
 
 @pytest.mark.slow
