@@ -18,10 +18,11 @@ def in_unit_range(images):
     return _after(tf.debugging.Assert((least >= LOWEST) & (most <= HIGHEST), told), images)
 
 
-def of_multiples(images, multiple, least):
+def of_multiples(images, multiple, least=0):
     """The same images; running the graph fails where a side is no multiple of that, or less than
     the least."""
-    told = f"height and width must be multiples of {multiple} from {least} on"
+    told = f"height and width must be multiples of {multiple}"
+    told += f" from {least} on" if least > multiple else ""
     sides = tf.shape(images)[1:3]
     fit = tf.reduce_all((sides % multiple == 0) & (sides >= least))
     return _after(tf.debugging.Assert(fit, [told]), images)
