@@ -270,6 +270,7 @@ def test_an_image_too_large_for_the_memory_is_left_out(translate, folder, monkey
     assert "large.png: too large" in capsys.readouterr().err
 
 
+@pytest.mark.slow  # what refuses it: tests/export/test_pix2pix.py
 def test_an_image_too_small_for_a_generator_that_mirrors_its_edges_is_left_out(
     folder, tmp_path, capsys
 ):
