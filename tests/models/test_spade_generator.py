@@ -74,7 +74,9 @@ def test_without_a_latent_vector_there_is_no_noise():
     np.testing.assert_array_equal(model(images, dropout=True), model(images))
 
 
-@pytest.mark.parametrize("size", [16, 24])  # the paper's first feature map, and one of another size
+@pytest.mark.parametrize(
+    "size", [pytest.param(16, marks=pytest.mark.slow), 24]
+)  # the paper's first feature map, and one of another size
 def test_a_latent_vector_is_a_pure_function_of_seed_step_and_example(size):
     keras.utils.set_random_seed(1)
     model = SPADEGenerator(**SMALL, normalization="instance", latent_dim=4)
@@ -82,6 +84,11 @@ def test_a_latent_vector_is_a_pure_function_of_seed_step_and_example(size):
     seeds, others = example_seeds(7, 3), example_seeds(7, 3, step=1)
     noisy = model(images, dropout=True, seed=seeds).numpy()
     np.testing.assert_array_equal(noisy, model(images, dropout=True, seed=seeds))
+    of_any_size = tf.function(
+        lambda images, seeds: model(images, dropout=True, seed=seeds),
+        input_signature=[tf.TensorSpec([None] * 3 + [3]), tf.TensorSpec([None, 2], tf.int32)],
+    )
+    np.testing.assert_allclose(noisy, of_any_size(images, seeds), atol=1e-5)
     np.testing.assert_allclose(
         noisy[1:2], model(images[1:2], dropout=True, seed=seeds[1:2]), atol=1e-5
     )
@@ -90,7 +97,7 @@ def test_a_latent_vector_is_a_pure_function_of_seed_step_and_example(size):
     np.testing.assert_array_equal(model(images), model(images))
 
 
-@pytest.mark.parametrize("latent_dim", [None, 4])
+@pytest.mark.parametrize("latent_dim", [None, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_step_of_training_moves_every_weight_and_the_discriminator_sees_the_classes(latent_dim):
     keras.utils.set_random_seed(1)
     model = pix2pix(latent_dim=latent_dim)

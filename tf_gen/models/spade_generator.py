@@ -1,6 +1,7 @@
 """SPADE's generator: a map that every normalisation reads (Park et al. 2019)."""
 
 import keras
+import tensorflow as tf
 
 from tf_gen.errors import UserError, check_at_least, check_choice, check_policy
 from tf_gen.layers import ClassMap, LatentNoise, SPADEBlock
@@ -11,6 +12,17 @@ from .inputs import check_floats
 
 INPUT_KINDS = ("image", "colours", "classes")
 GRID = 4  # the paper's first feature map, made of a latent vector
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class _Fit(keras.layers.Layer):
+    """[B, h, w, C], and another of [B, H, W, ...] -> [B, H, W, C], bilinear."""
+
+    def call(self, x, other):
+        return tf.cast(tf.image.resize(x, tf.shape(other)[1:3]), x.dtype)
+
+    def compute_output_shape(self, x_shape, other_shape):
+        return (*other_shape[:-1], x_shape[-1])
 
 
 @keras.saving.register_keras_serializable("tf_gen")
@@ -77,6 +89,7 @@ class SPADEGenerator(keras.Model):
             else keras.layers.Conv2D(widths[0], 3, padding="same", name="start", **shared)
         )
         self.noise = LatentNoise(latent_dim, name="noise", **shared) if latent_dim else None
+        self.fit = _Fit(name="fit", **shared) if latent_dim else None
         self.blocks = [  # 1024 1024 1024 512 256 128 64
             SPADEBlock(
                 width, spectral, normalization, 2 * filters, 2 ** (halvings - i),
@@ -129,9 +142,7 @@ class SPADEGenerator(keras.Model):
             return self.start(small)
         latents = self.noise(maps, active=noisy, seed=seed)
         x = keras.ops.reshape(self.start(latents), (-1, GRID, GRID, self.blocks[0].filters))
-        if small.shape[1:3] == (GRID, GRID):
-            return x
-        return keras.ops.image.resize(x, keras.ops.shape(small)[1:3])
+        return self.fit(x, small)
 
     def read(self, images):
         """What of the images, in [-1, 1], is read: classes one-hot, or themselves."""
