@@ -20,9 +20,10 @@ def test_a_level_is_its_class_in_every_precision_and_one_that_is_none_gives_zero
 
 
 def test_colours_give_the_classes_of_the_metric():
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
     colours = [(MAP_CLASSES.index(name), colour) for name, colour in COLOURS]
-    found = ClassMap(len(MAP_CLASSES), colours)(to_tanh_range(pictures))
-    np.testing.assert_array_equal(np.argmax(found, -1), map_classes(pictures))
+    for dtype in ("float32", "mixed_bfloat16"):
+        found = ClassMap(len(MAP_CLASSES), colours, dtype=dtype)(to_tanh_range(pictures))
+        np.testing.assert_array_equal(np.argmax(found, -1), map_classes(pictures))
+        np.testing.assert_array_equal(keras.ops.sum(found, -1), np.ones((2, 64, 64)))
     assert len(np.unique(map_classes(pictures))) > 2
-    np.testing.assert_array_equal(keras.ops.sum(found, -1), np.ones((2, 8, 8)))

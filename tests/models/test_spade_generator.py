@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_gen import MultiScaleDiscriminator, Pix2Pix, SPADEGenerator
 from tf_gen.errors import UserError
 from tf_gen.layers import example_seeds
+from tf_gen.metrics.street_maps import COLOURS, MAP_CLASSES, map_classes
 
 RNG = np.random.default_rng(0)
 SMALL = {"filters": 2, "halvings": 2}
@@ -43,6 +44,14 @@ def test_a_shade_of_a_colour_changes_nothing_where_classes_are_read_and_all_wher
         found, other = model(images), model(images - shade)
         assert found.shape == images.shape and np.abs(found).max() < 1
         assert (found.numpy() == other.numpy()).all() == same
+
+
+def test_in_bfloat16_the_same_classes_are_read():
+    model = SPADEGenerator(2, 1, input_kind="colours", dtype="mixed_bfloat16")
+    images = RNG.uniform(-1, 1, (1, 64, 64, 3)).astype(np.float32)
+    colours = np.float32([dict(COLOURS)[name] for name in MAP_CLASSES]) / 127.5 - 1
+    pure = colours[map_classes(images / 2 + 0.5)]
+    np.testing.assert_array_equal(model(images), model(pure))
 
 
 def test_classes_by_level_are_read_as_such():

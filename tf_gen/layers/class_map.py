@@ -19,7 +19,7 @@ class ClassMap(keras.layers.Layer):
     """
 
     def __init__(self, classes, colours=None, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # in bfloat16 another colour may be nearer
         self.classes = classes
         self.colours = colours
 

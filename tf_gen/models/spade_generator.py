@@ -64,7 +64,7 @@ class SPADEGenerator(keras.Model):
         latent_dim=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # see ClassMap; the other layers cast
         check_at_least(1, filters=filters)
         check_at_least(0, halvings=halvings)
         check_choice("input_kind", input_kind, INPUT_KINDS)
