@@ -70,8 +70,8 @@ def test_a_run_is_whole_goes_on_as_if_it_had_not_stopped_and_is_of_use(maps, tmp
 
     model, images = load(folder), np.zeros((1, 48, 48, 3), np.float32)
     assert isinstance(model, SPADEGenerator)
-    served = tf.saved_model.load(str(folder / "saved_model")).translate(images)
-    np.testing.assert_allclose(served, model(2 * images - 1) / 2 + 0.5, atol=1e-5)
+    served = tf.saved_model.load(str(folder / "saved_model"))
+    np.testing.assert_allclose(served.translate(images), model(2 * images - 1) / 2 + 0.5, atol=1e-5)
 
 
 def evaluation_of(folder, output):
