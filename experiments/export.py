@@ -23,15 +23,17 @@ class Config:
     """A finished run of any training command, its SavedModel, or a ready model: cartoon_vae,
     cartoon_codes, drawn_city, drawn_city_reader."""
     to: Literal["litert", "litert_int8", "onnx", "keras"]
-    """litert: a .tflite file for phones, browsers and small machines; litert_int8: the same with
-    weights of 8 bits, a quarter as large; onnx; keras: a .keras file for tf_gen.load. All compute
-    in float32, whatever the model was trained in."""
+    """litert: for phones, browsers and small machines; litert_int8: weights of 8 bits, a quarter as
+    large; onnx; keras: for tf_gen.load. All compute in float32, whatever the training did."""
     output: Path
     """The file to write; its name ends in .tflite, .onnx or .keras."""
     function: str | None = None
     """Which of the SavedModel's functions: reconstruct, encode, decode ... Default: translate_fixed
     of a pix2pix, reconstruct of an autoencoder, decode of a prior. A .keras file has them all, and
     this one is compared."""
+    any_batch: bool = False
+    """litert: take batches of any number, and of a VQ-VAE images of any size. Default: one example
+    of the model's own size, which browsers insist on. (onnx, keras: any in any case.)"""
     images: Path | None = None
     """An image, or a folder of such, to compare on. Default: validation images of the run's own
     data; drawn ones where they are not there."""

@@ -32,7 +32,7 @@ def export(config) -> None:
         name = chosen_function(config, model)
         inputs, whose = inputs_of(config, model, name)
         path = Path(work) / config.output.name
-        make.convert(config, folder, name, path)
+        make.convert(config, model, name, inputs, path)
         found = in_turn(make.client(config, path, name), inputs)
         os.replace(path, config.output)
     size = config.output.stat().st_size
