@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.launch.cli import launch
-from experiments.launch.errors import UsageError
 from experiments.launch.options import check_range
 
 NAME = "translate"
@@ -46,15 +45,6 @@ class Config:
         check_range(0, 2**31 - 1, noise_seed=self.noise_seed)
         check_range(0, overlap=self.overlap)
         check_range(1, batch_size=self.batch_size)
-        if self.overlap is not None and self.sizing != "tile":
-            raise UsageError("--overlap: is of tiles; give --sizing tile, or leave it out")
-        if self.noise_seed is not None and self.sizing == "tile":
-            raise UsageError("--noise-seed: tiles would not agree; leave it or --sizing tile out")
-        if self.batch_size and (self.sizing == "pad" or self.noise_seed is not None):
-            raise UsageError(
-                "--batch-size: with --sizing pad, or --noise-seed, images go one by one; leave it "
-                "out"
-            )
 
 
 def run(config: Config) -> int:

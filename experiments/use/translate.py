@@ -24,6 +24,7 @@ BATCH = 8  # of the model's own size
 def translate_images(config) -> int:
     """Translate all images, as many at once as may be; returns the exit code, PARTLY if some could
     not be."""
+    check_together(config)
     root, names = find_images(config.input, config.output)
     targets = output_files(config.output, root, names)
     translator = Translator(config)
@@ -104,6 +105,18 @@ def png_names(names: list[str]) -> list[str]:
         if clashing <= whole:
             return wanted
         whole |= clashing
+
+
+def check_together(config) -> None:
+    """Raise UsageError for options that do not go together."""
+    if config.overlap is not None and config.sizing != "tile":
+        raise UsageError("--overlap: is of tiles; give --sizing tile, or leave it out")
+    if config.noise_seed is not None and config.sizing == "tile":
+        raise UsageError("--noise-seed: tiles would not agree; leave it or --sizing tile out")
+    if config.batch_size and (config.sizing == "pad" or config.noise_seed is not None):
+        raise UsageError(
+            "--batch-size: with --sizing pad, or --noise-seed, images go one by one; leave it out"
+        )
 
 
 class Translator:
