@@ -91,7 +91,7 @@ class Onnx(Format):
 
         # traced again: the outputs of what is loaded have lost their names for tf2onnx
         function = SimpleNamespace(get_concrete_function=lambda: traced(model, name))
-        # else the graph is copied before each of its passes: 24 GB, not 8.5, for 54 M weights
+        # else the graph is copied before each of its passes: 24 GB, not 9, for 54 M weights
         with patch.dict(os.environ, TF2ONNX_CATCH_ERRORS="FALSE"):
             found, _ = tf2onnx.convert.from_function(function, input_signature=())
         return found.SerializeToString()
