@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from experiments.launch.errors import UsageError
 from tf_gen import CVAE, VAE, VQVAE, CodePrior, load
+from tf_gen.data.images import image_sides
 from tf_gen.export import (
     export_code_prior,
     export_cvae,
@@ -65,7 +66,18 @@ def write_saved_model(model, path: Path, folder: str) -> None:
     if type(model) in EXPORTS:
         EXPORTS[type(model)](model, folder)
     else:
-        export_pix2pix(model, folder, record_of(path)["identity"]["image_size"])
+        *sides, channels = _served_shape(path)
+        export_pix2pix(model, folder, tuple(sides), channels)
+
+
+def _served_shape(path):
+    """(height, width, channels) of the images that a pix2pix was made for."""
+    if run_folder(path) == path:
+        signature = _of_files("model", path).signatures.get("translate_fixed")
+        if signature is not None:  # older ones have none
+            return signature.structured_input_signature[1]["images"].shape[1:]
+    identity = record_of(path)["identity"]
+    return *image_sides(identity["image_size"]), identity.get("input_channels", 3)
 
 
 def record_of(path: Path) -> dict:
