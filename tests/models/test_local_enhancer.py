@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_gen import GlobalGenerator, LocalEnhancer, MultiScaleDiscriminator, Pix2Pix
 from tf_gen.errors import UserError
+from tf_gen.models.class_edges import ClassEdges
 from tf_gen.training.checkpoints import copy_weights
 
 SMALL = {"filters": 2, "halvings": 1, "blocks": 1, "local_blocks": 1}
@@ -58,6 +59,18 @@ def test_edges_are_seen_by_both_generators_and_reach_the_image():
         before = model(IMAGES).numpy()
         kernel.assign(np.concatenate([kernel[:, :, :3], 0 * kernel[:, :, 3:]], axis=2))
         assert (model(IMAGES).numpy() != before).any()
+
+
+def test_in_bfloat16_the_same_edges_are_seen(monkeypatch):
+    seen, call = [], ClassEdges.call
+    monkeypatch.setattr(ClassEdges, "call", lambda self, x: seen.append(x) or call(self, x))
+    model = LocalEnhancer(**SMALL, edges=True, dtype="mixed_bfloat16")
+    model.build((None, None, None, 3))
+    model(IMAGES)
+    halves, whole = sorted(seen, key=np.size)
+    np.testing.assert_array_equal(whole, IMAGES)
+    np.testing.assert_array_equal(halves, model.halve(IMAGES))
+    assert halves.dtype == "float32"
 
 
 def pix2pix(**options):

@@ -43,7 +43,7 @@ class LocalEnhancer(keras.Model):
         train_global=True,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # for ClassEdges; the other layers cast
         check_at_least(1, filters=filters)
         check_at_least(0, local_blocks=local_blocks)
         check_policy(self.dtype_policy)
@@ -59,7 +59,7 @@ class LocalEnhancer(keras.Model):
 
         shared = {"normalization": normalization, "dtype": self.dtype_policy}
         self.halve = keras.layers.AveragePooling2D(
-            3, strides=2, padding="same", dtype=self.dtype_policy, name="halve"
+            3, strides=2, padding="same", dtype="float32", name="halve"
         )
         self.global_generator = GlobalGenerator(
             2 * filters, halvings, blocks, output_channels=None, upsampling=upsampling, edges=edges,

@@ -46,7 +46,7 @@ class ResNetGenerator(keras.Model):
         edges=False,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # for ClassEdges; the other layers cast
         check_at_least(1, filters=filters)
         check_at_least(0, halvings=halvings, blocks=blocks)
         check_choice("upsampling", upsampling, UPSAMPLING)
