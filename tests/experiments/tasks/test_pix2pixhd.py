@@ -138,6 +138,7 @@ BAD = {
     "a size that is too small": ({"image_size": 32}, "a multiple of 32 from 64 on"),
     "sides smaller than the crops": ({"load_size": 63}, "--load-size 63: is less than --image"),
     "a kept generator that is not there": ({"stage": "enhancer"}, "--stage enhancer: keeps the"),
+    "edges of a grey map": ({"input_channels": 1}, "must be 3; give --no-edges"),
     "too many scales": ({"discriminator_scales": 3}, "or --image-size 96 or more"),
     "a start that is no run": ({"init_from": "nowhere"}, "nowhere"),
 }  # fmt: skip
