@@ -91,9 +91,8 @@ class Pix2PixTask:
     def _check_pairs(self):
         """Raise UsageError for pairs that the networks cannot be trained on."""
         config = self.config
-        to_the_end = (  # 1 x 1
-            config.generator == "unet" and max(config.sides) == 2 ** unet_depth(config.image_size)
-        )
+        smallest = 2 ** unet_depth(config.image_size) if config.generator == "unet" else None
+        to_the_end = max(sides_of(config.image_size)) == smallest  # 1 x 1
         if len(self.data.train) == 1 and to_the_end and config.normalization.endswith("batch"):
             raise UsageError(
                 f"{config.data}: holds one training pair, and batch normalisation would see one "

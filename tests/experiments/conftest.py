@@ -116,7 +116,7 @@ def finished(shared, maps, faces):
 
         def train(folder):
             with pytest.MonkeyPatch.context() as patch:
-                if name in ("map_to_aerial", "cvae_faces"):  # by so few images; it takes a while
+                if name == "map_to_aerial":  # by so few images; it takes a while
                     patch.setattr(distances, "HED_FEWEST", 2)
                 door.run(door.Config(**options, run_dir=folder))
 

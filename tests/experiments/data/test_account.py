@@ -188,6 +188,7 @@ def test_no_data_ends_in_one_line_and_exit_code_2(options, message, tmp_path, ca
     assert message in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_images_kept_in_a_file_train_the_same_weights(maps, finished, training_alone, tmp_path):
     options = {**SMALL_MAPS, "data": str(maps), "run_dir": tmp_path, "max_steps": 4}
     with training_alone():

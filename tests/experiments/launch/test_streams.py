@@ -42,9 +42,8 @@ def test_with_its_streams_closed_and_a_locale_of_ascii_a_run_ends_whole(faces, t
     assert said in (run / "data.csv").read_text("utf-8")
 
 
-@pytest.mark.parametrize(
-    "what", ["its reader goes away", pytest.param("the terminal is closed", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["its reader goes away", "the terminal is closed"])
 def test_training_stops_with_a_checkpoint_when(what, faces, tmp_path):
     number = signal.SIGPIPE if "reader" in what else signal.SIGHUP
     line = command(

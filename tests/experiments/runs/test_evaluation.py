@@ -13,7 +13,7 @@ from experiments.measures import distances
 from tf_gen import metrics
 from tf_gen.metrics import Features
 
-MEASURED_BY_HED = ("map_to_aerial", "cvae_faces")  # as tests/experiments/conftest.py has it
+MEASURED_BY_HED = ("map_to_aerial",)  # as tests/experiments/conftest.py has it
 KINDS = ("map_to_aerial", "aerial_to_map", "vae_anime", "cvae_faces", "vq_vae_faces")
 
 
@@ -69,9 +69,7 @@ def test_one_name_has_one_value_at_the_end_of_training_and_of_the_saved_model(
     assert len(measured) > 8
     assert ("val_fid_hed" in measured) == (name in MEASURED_BY_HED)
     assert ("val_fid_report_mode_hed" in measured) == (name == "map_to_aerial")
-    assert ("val_kid_hed" in measured) == (
-        name == "cvae_faces"
-    )  # the others have fewer than 4 images
+    assert "val_kid_hed" not in measured  # of fewer than 4 images
     if LACKING[name]:
         assert "left out: " in said and "a SavedModel" in said
     table = (runs / name / "evaluation_val.md").read_text()

@@ -212,6 +212,7 @@ def shell(model, data, steps):
     return shlex.join(training(model, data, steps)) + " --run-dir $DISK/run"
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_ends_in_one_line_with_the_last_checkpoint_there(
     small_disk, data, tmp_path
 ):

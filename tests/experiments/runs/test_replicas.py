@@ -152,6 +152,7 @@ def start():
         workers.stop()
 
 
+@pytest.mark.slow
 def test_two_workers_learn_as_one_device_does(maps, faces, training_alone, tmp_path, start):
     line = command("vq_vae", maps, faces, "--batch-size", 4, "--max-steps", 6)
     workers = start(line, tmp_path / "run")

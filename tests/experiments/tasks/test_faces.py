@@ -164,7 +164,11 @@ EMA = {"codebook": "ema", "codebook_start": "kmeans", "restart_below": 0.5, "cod
 
 
 @pytest.mark.parametrize(
-    "name", ["cvae_faces", "vq_vae_faces", pytest.param("vae_anime", marks=pytest.mark.slow)]
+    "name",
+    [
+        "vq_vae_faces",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("cvae_faces", "vae_anime")),
+    ],
 )
 def test_four_steps_equal_two_and_two(faces, finished, training_alone, name, tmp_path, capsys):
     """In a fresh process, too: tests/experiments/runs/test_faults.py."""

@@ -38,6 +38,7 @@ def test_a_ready_model_gives_what_its_run_gives_to_the_rounding_of_its_weights(r
     assert packed.dtype_policy.name == "float32"
 
 
+@pytest.mark.slow
 def test_its_functions_are_those_of_its_runs_saved_model(ready):
     models = (
         load_saved_model("model", path, "VAE", ["sample_mixture"])
