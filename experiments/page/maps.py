@@ -110,8 +110,7 @@ def _successors(runs, picture):
     shown = [runs[name] for name in ("short", *SUCCESSORS) if runs[name].finished]
     columns = {"val_l1": "L1", "val_ssim": "SSIM", "val_ms_ssim": "MS-SSIM",
                "val_kid_hed": "KID by the edge detector",
-               "val_kid_standard_error_hed": "its standard error",
-               "train_step_seconds": "seconds a step"}  # fmt: skip
+               "val_kid_standard_error_hed": "its standard error"}  # fmt: skip
     rows = [[run.name, f"{run.metrics['steps']:,}", *map(run.cell, columns)] for run in shown]
     if rows:
         lines += table(["run", "steps", *columns.values()], rows)
@@ -243,7 +242,14 @@ def _short_runs(runs, picture):
                "val_high_frequency_power": "power of high frequencies",
                "noise_std": "standard deviation over draws"}  # fmt: skip
     rows = [[run.name, run.done, *map(run.cell, columns)] for run in finished]
-    lines = ["### Short runs, alike but in one thing", ""]
+    widths = sorted({run.options["filters"] for run in finished})
+    lines = [
+        "### Short runs, alike but in one thing",
+        "",
+        f"Small ones, of {' and '.join(map(str, widths))} filters, one seed each: so are the "
+        "verdicts on the two claims.",
+        "",
+    ]
     lines += table(["run", "epochs", *columns.values()], rows)
     for run in finished:
         lines += picture(run, "validation_last_epoch", f"{run.name}: input, output, ground truth")
