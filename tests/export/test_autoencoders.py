@@ -266,6 +266,7 @@ for folder, file in zip(given[::2], given[1::2]):
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_import_the_package_loads_each_of_them(request, tmp_path):
     given = []
     for name in ("vae", "cvae", "vq_vae"):

@@ -78,7 +78,7 @@ def noisy(images, strength):
 @pytest.mark.parametrize(
     ("name", "harm"),
     [
-        ("faces", blurred), ("aerial photographs", noisy),
+        ("faces", blurred), pytest.param("aerial photographs", noisy, marks=pytest.mark.slow),
         pytest.param("faces", noisy, marks=pytest.mark.slow),
         pytest.param("aerial photographs", blurred, marks=pytest.mark.slow),
     ],

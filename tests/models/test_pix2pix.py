@@ -101,6 +101,7 @@ def test_without_the_adversarial_term_the_generator_minimises_the_distance_alone
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_the_gradient_penalty_is_taken_in_every_16th_step(make_pix2pix, pairs):
     model, plain = (
         make_pix2pix(gradient_penalty_weight=weight, normalization="instance")

@@ -55,6 +55,7 @@ def bare_processes(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "bare"), str(ROOT)]))
 
 
+@pytest.mark.slow
 def test_the_command_starts_where_nothing_but_its_own_needs_is_installed(bare_processes):
     code = "import experiments.benchmark, experiments.benchmarks.measures as m; m.report.charts()"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -81,6 +81,7 @@ def test_maps_of_the_report_come_from_the_archive_and_what_differs_is_said(
         assert run(pix2pix_maps, SMALL_MAPS, **options, data_dir=tmp_path / "data") == 0
 
 
+@pytest.mark.slow
 def test_one_set_of_faces_of_the_report(published, tmp_path):
     folder = tmp_path / "run"
     options = {"data": "report", "data_dir": published, "run_dir": folder}

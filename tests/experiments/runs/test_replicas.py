@@ -202,6 +202,7 @@ def test_without_a_cluster_or_a_common_folder_it_says_what_to_give(faces, capsys
     assert capsys.readouterr().err.startswith(said)
 
 
+@pytest.mark.slow
 def test_a_batch_that_replicas_cannot_share_is_refused(maps, faces, tmp_path):
     line = command("vae", maps, faces, "--strategy", "mirrored", "--batch-size", 3)
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)

@@ -185,6 +185,7 @@ TABS = {  # tab -> what it shows of these runs
 }  # the projector is drawn, in a frame of its own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", TABS)
 def test_a_browser_shows_them(board, browser, tab, tmp_path):
     browser.open(f"{board}/#{tab}")

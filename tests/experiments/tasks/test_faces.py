@@ -214,6 +214,7 @@ def test_a_run_that_is_further_already_is_not_recorded_as_shorter(faces, run_of_
     assert code == 2 and "has reached step 4" in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_what_a_vae_generates_is_reconstructed_where_one_is_given(
     faces, finished, tmp_path, capsys
 ):

@@ -112,6 +112,7 @@ def test_four_steps_equal_two_and_two(maps, finished, training_alone, tmp_path, 
     assert [row["l1_loss"] for row in steps] == [row["l1_loss"] for row in same]
 
 
+@pytest.mark.slow
 def test_a_fresh_process_goes_on_lets_no_other_in_and_ctrl_c_ends_it_with_a_checkpoint(
     maps, finished, training_alone, tmp_path, capsys
 ):
@@ -200,6 +201,7 @@ def test_the_other_direction_in_bfloat16_from_one_pass_trains_and_is_measured(fi
     assert metrics["direction"] == "aerial_to_map" and np.isfinite(metrics["val_l1"])
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_another_runs_networks(maps, finished, training_alone, tmp_path, capsys):
     start = finished("map_to_aerial")
     options = {"data": str(maps), "max_steps": 1, "learning_rate": 1e-12, "seed": 1}

@@ -178,6 +178,7 @@ def test_a_batch_may_be_left_free(made, photos, tmp_path, model, function):
         np.testing.assert_allclose(found[key], values, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_with_weights_of_8_bits_the_file_is_smaller_and_its_images_hardly_differ(
     made, photos, tmp_path, capsys
 ):

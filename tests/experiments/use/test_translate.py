@@ -13,6 +13,7 @@ from PIL import Image
 
 from experiments.launch.cli import DONE, PARTLY
 from experiments.launch.errors import UsageError
+from experiments.launch.saved_models import load_saved_model
 from experiments.translate import Config, run
 from experiments.use.translate import Translator, png_names
 from tf_gen import ResNetGenerator, UNetGenerator
@@ -52,10 +53,14 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def translate(run_dir, folder):
+def translate(run_dir, model, folder, monkeypatch):
     """Return the command with the tiny model, the input and the output folder filled in."""
 
+    def load(option, path, *wanted):  # the tiny model is loaded once for all tests
+        return model if path == run_dir else load_saved_model(option, path, *wanted)
+
     def call(**options):
+        monkeypatch.setattr("experiments.use.translate.load_saved_model", load)
         given = {"model": run_dir, "input": folder, "output": folder.parent / "out"}
         return run(Config(**given | options))
 
@@ -380,7 +385,9 @@ def test_a_model_of_other_channels_is_refused(translate, folder, tmp_path, taken
     assert "RGB" in refused(translate, model=tmp_path / "model")
 
 
-@pytest.mark.parametrize(("taken", "made", "mode"), [(1, 4, "RGBA"), (4, 1, "L")])
+@pytest.mark.parametrize(
+    ("taken", "made", "mode"), [(1, 4, "RGBA"), pytest.param(4, 1, "L", marks=pytest.mark.slow)]
+)
 def test_grey_and_transparent_images_go_in_and_out(translate, folder, tmp_path, taken, made, mode):
     generator = UNetGenerator(filters=1, depth=3, output_channels=made)
     generator.build((None, None, None, taken))

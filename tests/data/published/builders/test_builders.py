@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[4]
 
 
+@pytest.mark.slow
 def test_one_import_registers_all_three_and_the_package_alone_does_not_pay_for_it():
     names = ["pix2pix_maps", "cartoonset10k", "anime_faces"]
     code = (
