@@ -19,6 +19,7 @@ from tf_gen.data.tiles import in_tiles
 from tf_gen.progress import progress
 
 BATCH = 8  # of the model's own size
+TOO_LARGE, FOR_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError), "too large for the memory"
 
 
 def translate_images(config) -> int:
@@ -35,13 +36,13 @@ def translate_images(config) -> int:
         """Of (name, file, image, index); what is too much for the memory at once, one by one."""
         try:
             outputs = translator([image for _, _, image, _ in items], items[0][-1])
-        except (MemoryError, tf.errors.ResourceExhaustedError):
+        except (*TOO_LARGE, tf.errors.InvalidArgumentError) as error:
             if len(items) > 1:
                 return [translate([item]) for item in items]
-            bad.append(f"{items[0][0]}: too large for the memory")
-            return
-        except tf.errors.InvalidArgumentError:  # a generator that mirrors edges takes no few pixels
-            bad.append(f"{items[0][0]}: too small for the model; give --sizing resize")
+            # else a generator that mirrors edges, which takes no few pixels
+            large = isinstance(error, TOO_LARGE)
+            why = FOR_MEMORY if large else "too small for the model; give --sizing resize"
+            bad.append(f"{items[0][0]}: {why}")
             return
         for (_, target, _, _), output in zip(items, outputs, strict=True):
             write_png(target, output)
@@ -53,6 +54,8 @@ def translate_images(config) -> int:
                 waiting.append((name, target, image, index))
             except Unreadable as error:
                 bad.append(str(error))
+            except MemoryError:
+                bad.append(f"{name}: {FOR_MEMORY}")
             if waiting and (len(waiting) == translator.at_once or index == len(names) - 1):
                 translate(waiting)
                 waiting = []

@@ -434,6 +434,20 @@ def test_what_is_too_much_at_once_goes_one_by_one(translate, folder, monkeypatch
     assert sorted(path.name for path in (folder.parent / "out").iterdir()) == ["0.png", "1.png"]
 
 
+def test_what_is_too_large_to_be_decoded_is_named(translate, folder, monkeypatch, capsys):
+    def refuse(self, data, name, call=Translator.decode):
+        if name == "1.png":
+            raise MemoryError
+        return call(self, data, name)
+
+    monkeypatch.setattr(Translator, "decode", refuse)
+    for i in range(3):
+        save(draw(8, 8), folder / f"{i}.png")
+    assert translate() == PARTLY
+    assert "left out: 1.png: too large for the memory" in capsys.readouterr().err
+    assert sorted(path.name for path in (folder.parent / "out").iterdir()) == ["0.png", "2.png"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
