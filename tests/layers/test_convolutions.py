@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_gen.layers import DoublingConv2D, HalvingConv2D
+from tf_gen.layers import DoublingConv2D, HalvingConv2D, ResizeConv2D
 from tf_gen.layers.convolutions import SMALL_TO_DOUBLE, SMALL_TO_HALVE
 
 KERAS = {HalvingConv2D: keras.layers.Conv2D, DoublingConv2D: keras.layers.Conv2DTranspose}
@@ -81,6 +81,32 @@ def test_a_layer_comes_back_from_its_configuration(cls):
     layer = cls(2, name="deep")
     again = cls.from_config(layer.get_config())
     assert again.filters == 2 and again.kernel_size == (4, 4) and again.name == "deep"
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 3), (3, 5, 3), (32, 16, 3)])
+def test_a_resize_convolution_is_keras_repeated_pixels_and_its_convolution(shape):
+    ours = ResizeConv2D(5, bias_initializer="ones")
+    witness = keras.Sequential(
+        [keras.layers.UpSampling2D(2), keras.layers.Conv2D(5, 3, padding="same")]
+    )
+    x = np.random.default_rng(0).normal(size=(3, *shape)).astype(np.float32)
+    ours(x), witness(x)
+    kernel, bias = ours.get_weights()
+    assert kernel.shape == (3, 3, 5, 3)
+    witness.set_weights([kernel[::-1, ::-1].transpose(0, 1, 3, 2), bias])
+    np.testing.assert_allclose(ours(x), witness(x), rtol=1e-4, atol=1e-4)
+    found = ours.compute_output_shape((None, *shape))
+    assert tuple(found) == witness.compute_output_shape((None, *shape))
+
+
+def test_a_resize_convolution_comes_back_from_its_configuration():
+    layer = ResizeConv2D(2, use_bias=False, activation="relu", dtype="mixed_bfloat16")
+    outputs = layer(np.ones((1, 4, 4, 3), np.float32))
+    again = ResizeConv2D.from_config(layer.get_config())
+    again.build((None, 4, 4, 3))
+    again.set_weights(layer.get_weights())
+    assert outputs.dtype == tf.bfloat16 and np.min(outputs) == 0
+    np.testing.assert_array_equal(again(np.ones((1, 4, 4, 3), np.float32)), outputs)
 
 
 @pytest.mark.parametrize("side", [2, 8, 16])

@@ -37,6 +37,23 @@ def test_other_sizes_are_refused_with_the_multiple(shape):
         small()(np.zeros(shape, np.float32))
 
 
+def test_doubling_by_resize_convolutions_has_nine_weights_for_sixteen():
+    resize, transposed = small(upsampling="resize"), small()
+    assert resize(IMAGES).shape == IMAGES.shape
+    for ours, theirs in (
+        *(
+            (up.convolution, other.convolution)
+            for up, other in zip(resize.up_blocks, transposed.up_blocks, strict=True)
+        ),
+        (resize.output_convolution, transposed.output_convolution),
+    ):
+        assert ours.kernel.shape[:2] == (3, 3) and theirs.kernel.shape[:2] == (4, 4)
+    again = UNetGenerator.from_config(resize.get_config())
+    assert again.upsampling == "resize" and again.up_blocks[0].upsampling == "resize"
+    with pytest.raises(ValueError, match="upsampling"):
+        UNetGenerator(upsampling="bilinear")
+
+
 def test_channels_in_and_out_are_free():
     generator = UNetGenerator(filters=4, depth=5, output_channels=1)
     assert generator(np.zeros((1, 32, 32, 6), np.float32)).shape == (1, 32, 32, 1)

@@ -1,7 +1,7 @@
 """Layers of the networks."""
 
 from .class_map import ClassMap
-from .convolutions import DoublingConv2D, HalvingConv2D
+from .convolutions import DoublingConv2D, HalvingConv2D, ResizeConv2D
 from .finite_scalar_quantizer import FiniteScalarQuantizer
 from .gated_block import GatedBlock
 from .gaussian_sampling import GaussianSampling, bounded_log_var
@@ -39,6 +39,7 @@ __all__ = [
     "ReflectionPadding2D",
     "ResidualBlock",
     "ResidualQuantizer",
+    "ResizeConv2D",
     "SPADEBlock",
     "SpatiallyAdaptiveNormalization",
     "SpectralNormalization",

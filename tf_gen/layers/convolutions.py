@@ -8,6 +8,8 @@ takes them as they lie, such a layer is faster (docs/performance.md).
 import keras
 import tensorflow as tf
 
+UPSAMPLING = ("transposed", "resize")  # how the generators double height and width
+
 # The longest side of an input, in pixels, that is worth it.
 SMALL_TO_HALVE = 8
 SMALL_TO_DOUBLE = 16
@@ -67,24 +69,58 @@ class DoublingConv2D(_Stride2, keras.layers.Conv2DTranspose):
         return config
 
     def call(self, inputs):
-        height, width, channels = inputs.shape[1:]
-        if not _is_small(height, width, SMALL_TO_DOUBLE):
+        if not _is_small(*inputs.shape[1:3], SMALL_TO_DOUBLE):
             return super().call(inputs)
-        kernel = tf.reshape(tf.convert_to_tensor(self.kernel), [-1, channels])
-        patches = tf.matmul(tf.reshape(inputs, [-1, channels]), kernel, transpose_b=True)
-        # Each pixel's patch is 2 x 2 blocks of 2 x 2: a block of all pixels tiles an image, and the
-        # four images lie over each other, two rows or columns apart. (Unstacked, not sliced: the
-        # gradient of each slice would fill an array with zeros.)
-        # [pixels, row of blocks, row, column of blocks, column and filters]
-        patches = tf.reshape(patches, [-1, 2, 2, 2, 2 * self.filters])
-        total = 0.0
-        for row, half in enumerate(tf.unstack(patches, axis=1)):
-            for column, block in enumerate(tf.unstack(half, axis=2)):
-                block = tf.reshape(block, [-1, height, width, 4 * self.filters])
-                image = tf.nn.depth_to_space(block, 2)
-                down, right = [2 * row, 2 - 2 * row], [2 * column, 2 - 2 * column]
-                total += tf.pad(image, [[0, 0], down, right, [0, 0]])
-        return self.activation(_crop(total, 1, 1, 2 * height, 2 * width))
+        return self.activation(_doubled(inputs, tf.convert_to_tensor(self.kernel)))
+
+
+@keras.saving.register_keras_serializable("tf_gen")
+class ResizeConv2D(_Stride2, keras.layers.Conv2DTranspose):
+    """Each pixel repeated to 2 x 2, then a 3 x 3 convolution, "same":
+    [B, H, W, C] -> [B, 2H, 2W, filters] (Odena et al. 2016, against the checkerboards of transposed
+    convolutions).
+
+    Computed as the transposed 4 x 4 convolution that it equals, whose weights are sums of these: 4
+    products for each value instead of 9. Weights: as those of a transposed convolution,
+    [3, 3, filters, C], so mirrored as against a convolution's.
+    """
+
+    def build(self, input_shape):
+        self.kernel_size = (3, 3)
+        super().build(input_shape)
+
+    def call(self, inputs):
+        kernel = tf.convert_to_tensor(self.kernel)
+        for axis in range(2):  # a repeated pixel meets two neighbouring weights
+            after, before = ([[0, 0]] * axis + [pad] for pad in ([0, 1], [1, 0]))
+            rest = [[0, 0]] * (3 - axis)
+            kernel = tf.pad(kernel, after + rest) + tf.pad(kernel, before + rest)
+        if _is_small(*inputs.shape[1:3], SMALL_TO_DOUBLE):
+            outputs = _doubled(inputs, kernel)
+        else:
+            outputs = keras.ops.conv_transpose(inputs, kernel, strides=2, padding="same")
+        return self.activation(outputs + self.bias if self.use_bias else outputs)
+
+
+def _doubled(inputs, kernel):
+    """The transposed convolution, [4, 4, filters, C], as one matrix product."""
+    height, width, channels = inputs.shape[1:]
+    filters = kernel.shape[2]
+    kernel = tf.reshape(kernel, [-1, channels])
+    patches = tf.matmul(tf.reshape(inputs, [-1, channels]), kernel, transpose_b=True)
+    # Each pixel's patch is 2 x 2 blocks of 2 x 2: a block of all pixels tiles an image, and the
+    # four images lie over each other, two rows or columns apart. (Unstacked, not sliced: the
+    # gradient of each slice would fill an array with zeros.)
+    # [pixels, row of blocks, row, column of blocks, column and filters]
+    patches = tf.reshape(patches, [-1, 2, 2, 2, 2 * filters])
+    total = 0.0
+    for row, half in enumerate(tf.unstack(patches, axis=1)):
+        for column, block in enumerate(tf.unstack(half, axis=2)):
+            block = tf.reshape(block, [-1, height, width, 4 * filters])
+            image = tf.nn.depth_to_space(block, 2)
+            down, right = [2 * row, 2 - 2 * row], [2 * column, 2 - 2 * column]
+            total += tf.pad(image, [[0, 0], down, right, [0, 0]])
+    return _crop(total, 1, 1, 2 * height, 2 * width)
 
 
 def _crop(images, top, left, height, width):

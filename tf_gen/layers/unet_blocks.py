@@ -2,7 +2,7 @@
 
 import keras
 
-from .convolutions import DoublingConv2D, HalvingConv2D
+from .convolutions import DoublingConv2D, HalvingConv2D, ResizeConv2D
 from .noise import ExampleDropout
 from .normalization import SpectralNormalization, make_normalization
 
@@ -64,18 +64,32 @@ class DownBlock(_Block):
 
 @keras.saving.register_keras_serializable("tf_gen")
 class UpBlock(_Block):
-    """Doubles height and width: 4 x 4 transposed convolution, normalisation, dropout, ReLU."""
+    """Doubles height and width: convolution, normalisation, dropout, ReLU.
 
-    def __init__(self, filters, normalization="batch", dropout=0.0, noise_stream=0, **kwargs):
+    Args: upsampling: ``"transposed"`` (a transposed convolution of 4 x 4) or ``"resize"``
+    (``ResizeConv2D``); normalization: see ``make_normalization``; dropout, noise_stream: see
+    ``ExampleDropout``.
+    """
+
+    def __init__(
+        self, filters, normalization="batch", dropout=0.0, noise_stream=0, upsampling="transposed",
+        **kwargs,
+    ):  # fmt: skip
         super().__init__(**kwargs)
         self.filters = filters
         self.normalization = normalization
         self.dropout = dropout
         self.noise_stream = noise_stream
-        self.convolution = DoublingConv2D(
-            filters, kernel_initializer=weights_initializer(),
-            dtype=self.dtype_policy, name="convolution",
-        )  # fmt: skip
+        self.upsampling = upsampling
+        options = {
+            "kernel_initializer": weights_initializer(), "dtype": self.dtype_policy,
+            "name": "convolution",
+        }  # fmt: skip
+        self.convolution = (
+            ResizeConv2D(filters, use_bias=False, **options)
+            if upsampling == "resize"
+            else DoublingConv2D(filters, **options)
+        )
         self.norm = make_normalization(normalization, self.dtype_policy)
         self.noise = None
         if dropout:
@@ -99,4 +113,5 @@ class UpBlock(_Block):
             "normalization": self.normalization,
             "dropout": self.dropout,
             "noise_stream": self.noise_stream,
+            "upsampling": self.upsampling,
         }

@@ -4,11 +4,10 @@ import keras
 
 from tf_gen.errors import check_at_least, check_choice, check_policy
 from tf_gen.layers import ConvNorm, ReflectionPadding2D, ResidualBlock, weights_initializer
+from tf_gen.layers.convolutions import UPSAMPLING
 
 from .class_edges import ClassEdges
 from .inputs import check_floats, check_size
-
-UPSAMPLING = ("transposed", "resize")
 
 
 @keras.saving.register_keras_serializable("tf_gen")

@@ -2,8 +2,9 @@
 
 import keras
 
-from tf_gen.errors import UserError, check_at_least, check_policy
-from tf_gen.layers import DownBlock, InputNoise, UpBlock, weights_initializer
+from tf_gen.errors import UserError, check_at_least, check_choice, check_policy
+from tf_gen.layers import DownBlock, InputNoise, ResizeConv2D, UpBlock, weights_initializer
+from tf_gen.layers.convolutions import UPSAMPLING
 
 from .inputs import check_floats
 
@@ -22,6 +23,8 @@ class UNetGenerator(keras.Model):
         dropout: rate in the first three up blocks: the report's only noise.
         noise_channels: of random values that are put beside the input instead, or as well (the
             report: none, since dropout works better).
+        upsampling: ``"transposed"`` convolutions (the report's) or ``"resize"``, at their cost
+            (``tf_gen.layers.ResizeConv2D``).
         dtype: a Keras dtype policy, ``"mixed_bfloat16"`` for instance; weights stay float32.
 
     Call:
@@ -44,11 +47,13 @@ class UNetGenerator(keras.Model):
         normalization="batch",
         dropout=0.5,
         noise_channels=0,
+        upsampling="transposed",
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_at_least(1, depth=depth)
         check_at_least(0, noise_channels=noise_channels)
+        check_choice("upsampling", upsampling, UPSAMPLING)
         check_policy(self.dtype_policy)
         self.filters = filters
         self.depth = depth
@@ -56,6 +61,7 @@ class UNetGenerator(keras.Model):
         self.normalization = normalization
         self.dropout = dropout
         self.noise_channels = noise_channels
+        self.upsampling = upsampling
 
         widths = [filters * min(2**i, 8) for i in range(depth)]  # 64 128 256 512 512 512 512 512
         self.noise = None
@@ -73,6 +79,7 @@ class UNetGenerator(keras.Model):
                 normalization,
                 dropout if i < 3 else 0.0,
                 noise_stream=i,
+                upsampling=upsampling,
                 dtype=self.dtype_policy,
                 name=f"up_{i + 1}",
             )  # fmt: skip
@@ -82,12 +89,20 @@ class UNetGenerator(keras.Model):
             keras.layers.Concatenate(dtype=self.dtype_policy, name=f"concatenate_{i + 1}")
             for i in range(depth - 1)
         ]
-        self.output_convolution = keras.layers.Conv2DTranspose(
-            output_channels, 4, strides=2, padding="same",
-            kernel_initializer=weights_initializer(), dtype=self.dtype_policy, name="output",
-        )  # fmt: skip
+        self.output_convolution = self._output_convolution()
         # float32: bfloat16 near 1 has steps of 1/256, as coarse as the images' own grey levels
         self.output_activation = keras.layers.Activation("tanh", dtype="float32", name="tanh")
+
+    def _output_convolution(self):
+        options = {
+            "kernel_initializer": weights_initializer(), "dtype": self.dtype_policy,
+            "name": "output",
+        }  # fmt: skip
+        if self.upsampling == "resize":
+            return ResizeConv2D(self.output_channels, **options)
+        return keras.layers.Conv2DTranspose(
+            self.output_channels, 4, strides=2, padding="same", **options
+        )
 
     def _down_normalization(self, i):
         if i == 0 or (self.normalization == "instance" and i == self.depth - 1):
@@ -150,4 +165,5 @@ class UNetGenerator(keras.Model):
             "normalization": self.normalization,
             "dropout": self.dropout,
             "noise_channels": self.noise_channels,
+            "upsampling": self.upsampling,
         }
