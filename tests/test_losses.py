@@ -92,6 +92,13 @@ def test_features_are_matched_layer_by_layer_and_several_discriminators_averaged
     np.testing.assert_allclose(several, (0.5 + 1.0 + 1.5 + 2.0) / 2, rtol=1e-5)
 
 
+def test_the_perceptual_loss_is_the_squared_distance_of_places_of_each_block_their_mean():
+    rng = np.random.default_rng(3)
+    real, fake = ([rng.normal(size=(2, n, n, n)) for n in (4, 2)] for _ in range(2))
+    expected = sum(((y - x) ** 2).sum(-1).mean() for y, x in zip(real, fake, strict=True))
+    np.testing.assert_allclose(losses.perceptual(real, fake), expected, rtol=1e-6)
+
+
 def test_the_gradient_penalty_is_half_the_squared_gradient_of_the_sum_of_all_logits():
     images = tf.constant(np.random.default_rng(0).normal(size=(3, 4, 4, 2)), tf.float32)
 

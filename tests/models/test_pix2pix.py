@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from experiments.benchmarks.work import executed
-from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator, losses
+from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator, losses, metrics
 from tf_gen.errors import UserError
 from tf_gen.layers import example_seeds
 
@@ -114,6 +114,26 @@ def test_the_gradient_penalty_is_taken_in_every_16th_step(make_pix2pix, pairs):
     found = [float(logs["gradient_penalty"])]
     found += [float(step(batch_of(pairs))["gradient_penalty"]) for _ in range(16)]
     assert found[0] > 0 and found[16] > 0 and not any(found[1:16])
+
+
+def test_what_a_trained_network_sees_is_matched_at_its_weight(make_pix2pix, pairs):
+    model = make_pix2pix(update="simultaneous", perceptual_weight=7.0)
+    inputs, targets = batch_of(pairs)
+    seed = example_seeds(tf.constant([model.seed, 0]), len(inputs), 0)
+    fakes = model.generator(inputs, training=True, seed=seed)
+    seen = [metrics.hed_maps(127.5 * images + 127.5, 2) for images in (targets, fakes)]
+    logs = model.train_step((inputs, targets))
+    np.testing.assert_allclose(logs["perceptual_loss"], losses.perceptual(*seen), rtol=1e-3)
+    parts = ("generator_adversarial_loss", "l1_loss", "perceptual_loss")
+    total = sum(w * logs[name] for w, name in zip((1, 100, 7), parts, strict=True))
+    np.testing.assert_allclose(logs["generator_loss"], total, rtol=1e-5)
+    assert set(model.log_names) == set(logs)
+
+
+def test_a_trained_network_sees_rgb_alone():
+    model = Pix2Pix(UNetGenerator(2, 3, output_channels=1), perceptual_weight=1.0)
+    with pytest.raises(UserError, match="^perceptual_weight=1: its network sees RGB"):
+        model.build((None, 32, 32, 3))
 
 
 def test_the_discriminator_is_shown_the_fakes_drawn_a_second_time(make_pix2pix, pairs):

@@ -22,7 +22,15 @@ from .images import (
     ssim,
 )
 from .latents import active_units, mutual_information
-from .networks import HED, KERAS_INCEPTION, PUBLISHED_AT, hed, keras_inception, load_inception
+from .networks import (
+    HED,
+    KERAS_INCEPTION,
+    PUBLISHED_AT,
+    hed,
+    hed_maps,
+    keras_inception,
+    load_inception,
+)
 from .spectra import band_power
 from .street_maps import MAP_CLASSES, class_counts, class_overlap, map_classes
 
@@ -43,6 +51,7 @@ __all__ = [
     "fid",
     "frechet_distance",
     "hed",
+    "hed_maps",
     "image_errors",
     "images_digest",
     "keras_inception",

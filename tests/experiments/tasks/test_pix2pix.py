@@ -166,6 +166,7 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
             "normalization": "instance",
             "decay_epochs": 1,
             "batch_size": 4,
+            "upsampling": "resize",
         },
         pytest.param(
             {
@@ -175,6 +176,7 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
                 "gradient_penalty_weight": 10.0,
                 "discriminator_scales": 2,
                 "feature_matching_weight": 10.0,
+                "perceptual_weight": 10.0,
                 "average_momentum": 0.9,
             },
             marks=pytest.mark.slow,
@@ -278,6 +280,10 @@ BAD = {
     "a size of a resnet": ({"generator": "resnet", "image_size": 62}, "a multiple of 4"),
     "noise beside a resnet": ({"generator": "resnet", "noise": "input"}, "--noise input"),
     "too many scales": ({"discriminator_scales": 2}, "or --image-size 48 or more"),
+    "colours that its network lacks": (
+        {"perceptual_weight": 1.0, "output_channels": 1},
+        "--perceptual-weight: its network sees",
+    ),
     "a run folder below a file": ({"run_dir": Path(__file__) / "x"}, "cannot be written"),
 }
 
