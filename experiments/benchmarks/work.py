@@ -192,43 +192,13 @@ def _fitted(model, batches):
 
 def _facts(model, batch) -> dict:
     """Of a step: its floating-point operations, and the weights that it trains."""
-    weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-    return {"operations": _operations(model.train_step, batch), "weights": weights}
-
-
-def executed(train_step, batch) -> set:
-    """The operations in a step's graph that its results or its updates need. TensorFlow also
-    traces gradients that nobody asked for (a first layer's, to the images), and never runs them."""
     import tensorflow as tf
 
-    graph = tf.function(train_step).get_concrete_function(batch).graph
-    needed, found = [out.op for out in graph.outputs] + list(graph.control_outputs), set()
-    while needed:
-        op = needed.pop()
-        if op not in found:
-            found.add(op)
-            needed += [given.op for given in op.inputs] + list(op.control_inputs)
-    return found
+    from experiments.measures.operations import operations
 
-
-def _operations(train_step, batch) -> int:
-    """Floating-point operations of the convolutions and matrix products of one step, a multiply
-    and an add counted as two; all else is left out, so that the bound stays one."""
-    total = 0
-    for op in executed(train_step, batch):
-        kernel, output = None, op.outputs[0].shape if op.outputs else None
-        if op.type == "Conv2D":
-            kernel = op.inputs[1].shape
-        elif op.type == "Conv2DBackpropInput":
-            kernel, output = op.inputs[1].shape, op.inputs[2].shape
-        elif op.type == "Conv2DBackpropFilter":
-            kernel, output = output, op.inputs[2].shape
-        elif op.type == "MatMul":
-            length = op.inputs[0].shape[0 if op.get_attr("transpose_a") else 1]
-            total += 2 * output.num_elements() * length
-        if kernel is not None:
-            total += 2 * output.num_elements() * kernel.num_elements() // kernel[3]
-    return total
+    weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    graph = tf.function(model.train_step).get_concrete_function(batch).graph
+    return {"operations": operations(graph), "weights": weights}
 
 
 def _inference(variant):

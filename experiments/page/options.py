@@ -1,4 +1,4 @@
-"""Options of ``experiments.reproduce``."""
+"""Options of ``experiments.reproduce`` and ``experiments.pix2pix_ablation``."""
 
 import dataclasses
 from pathlib import Path
@@ -56,3 +56,36 @@ class ReproductionOptions:
         )
         if self.data_dir is not None and self.data != "report":
             raise UsageError("--data-dir: only --data report looks there")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AblationOptions:
+    """Every option of ``experiments.pix2pix_ablation``."""
+
+    data: str = "synthetic"
+    """As of pix2pix_maps."""
+    runs: Path = Path("runs/ablation")
+    """The folder of the runs; finished ones, and records of such, are taken as they are."""
+    recipes: tuple[str, ...] = ()
+    """Which, beside the report's. Default: all."""
+    train: bool = True
+    """Train what is missing; else the table is of what is there."""
+    seeds: int = 1
+    """How often each is trained, with seeds 0, 1 ..."""
+    epochs: int = 4
+    """Of the report's recipe; the others' follow from what a step costs."""
+    filters: int = 32
+    """Width of the networks' first layers."""
+    image_size: int = 256
+    """Height and width."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """As of pix2pix_maps."""
+    reader: Path | None = None
+    """A finished aerial_to_map run, which reads the generated photographs as maps."""
+    records: Path | None = None
+    """Copy the figures of each finished run there."""
+
+    def check(self) -> None:
+        """Raise UsageError for a number out of range."""
+        check_range(1, seeds=self.seeds, filters=self.filters, image_size=self.image_size)
+        check_range(2, epochs=self.epochs)

@@ -16,8 +16,9 @@ ANIME = ("vae_anime", "cvae_faces", "vq_vae_faces", "vq_vae_faces_ema", "vq_prio
 WITH_ORIGINALS = ("data_samples", "reconstructions", "nearest", "completed")
 
 
-def write_record(run: Run, folder: Path) -> None:
-    """Write configuration, figures, curves and pictures of a run.
+def write_record(run: Run, folder: Path, pictures: bool = True) -> None:
+    """Write configuration, figures, curves and pictures of a run; or, without these, configuration
+    and figures, epoch by epoch too.
 
     Pictures become JPEG. Those that show original anime faces (whose rights are unclear) are left
     out, unless they were drawn; so are paths, of which the last name stays.
@@ -25,7 +26,6 @@ def write_record(run: Run, folder: Path) -> None:
     if folder.resolve() == run.folder.resolve():
         return
     (folder / "logs").mkdir(parents=True, exist_ok=True)
-    (folder / "figures").mkdir(exist_ok=True)
     config = json.loads(json.dumps(run.config))
     for part in ("identity", "settings"):
         for name in PATHS:
@@ -37,6 +37,12 @@ def write_record(run: Run, folder: Path) -> None:
     if run.evaluation:
         write_json(folder / "evaluation_val.json", run.evaluation)
     shutil.copy(run.folder / "logs" / "epochs.csv", folder / "logs" / "epochs.csv")
+    if pictures:
+        _write_curves_and_pictures(run, folder)
+
+
+def _write_curves_and_pictures(run, folder):
+    (folder / "figures").mkdir(exist_ok=True)
     _thin(run.folder / "logs" / "steps.csv", folder / "logs" / "steps.csv")
     for path in sorted((run.folder / "figures").iterdir()):
         if path.suffix == ".txt":

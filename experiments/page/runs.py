@@ -92,19 +92,17 @@ class Run:
 
     def figure(self, key: str):
         """A measured value, the mean over all seeds; None if there is none."""
-        values = self._values(key)
+        values = self.values(key)
         return statistics.fmean(values) if len(values) > 1 else next(iter(values), None)
 
     def cell(self, key: str):
         """The same for a table: with the standard deviation over the seeds, where there are
         several."""
-        values = self._values(key)
-        if len(values) < 2:
-            return self.figure(key)
-        spread = float(f"{statistics.stdev(values):.1g}")
-        return f"{statistics.fmean(values):.4g} ± {spread:g}" if spread else self.figure(key)
+        values = self.values(key)
+        return self.figure(key) if len(values) < 2 else spread(values)
 
-    def _values(self, key):
+    def values(self, key: str) -> list:
+        """Of each seed that has it."""
         # the evaluation's before the training's own
         found = [(run.evaluation.get(key), run.metrics.get(key)) for run in (self, *self.others)]
         values = [own if value is None else value for value, own in found]
@@ -114,6 +112,13 @@ class Run:
         """A PNG (or, in a record, JPEG) of its figures; None if it has none."""
         paths = (self.folder / "figures" / f"{stem}.{ending}" for ending in ("png", "jpg"))
         return next((path for path in paths if path.exists()), None)
+
+
+def spread(values):
+    """The mean of several values with their standard deviation, in words."""
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    deviation = float(f"{deviation:.1g}")
+    return f"{mean:.4g} ± {deviation:g}" if deviation else mean
 
 
 def read_runs(folder: Path) -> dict[str, Run]:

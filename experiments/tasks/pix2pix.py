@@ -101,24 +101,7 @@ class Pix2PixTask:
 
     def build(self, epoch_steps: int) -> Built:
         self.epoch_steps, config = epoch_steps, self.config
-        keras.utils.set_random_seed(config.seed)
-        shared = {
-            "filters": config.filters, "normalization": config.normalization,
-            "dtype": dtype_policy(config.precision),
-        }  # fmt: skip
-        self.model = model = Pix2Pix(
-            self._generator(shared),
-            self._discriminator(shared),
-            adversarial_loss=config.adversarial_loss,
-            adversarial_weight=config.adversarial_weight,
-            reconstruction=config.reconstruction,
-            reconstruction_weight=config.reconstruction_weight,
-            feature_matching_weight=config.feature_matching_weight,
-            gradient_penalty_weight=config.gradient_penalty_weight,
-            perceptual_weight=config.perceptual_weight,
-            update=config.update,
-            seed=config.seed,
-        )
+        self.model = model = self.untrained()
         model.compile(*self._optimizers())
         model.build(self._input_shape())
         model.build_optimizers()
@@ -131,6 +114,28 @@ class Pix2PixTask:
             "discriminator_optimizer": model.discriminator_optimizer,
         }
         return Built(model, self.shown, parts)
+
+    def untrained(self) -> Pix2Pix:
+        """The model, neither built nor compiled; asks for no data."""
+        config = self.config
+        keras.utils.set_random_seed(config.seed)
+        shared = {
+            "filters": config.filters, "normalization": config.normalization,
+            "dtype": dtype_policy(config.precision),
+        }  # fmt: skip
+        return Pix2Pix(
+            self._generator(shared),
+            self._discriminator(shared),
+            adversarial_loss=config.adversarial_loss,
+            adversarial_weight=config.adversarial_weight,
+            reconstruction=config.reconstruction,
+            reconstruction_weight=config.reconstruction_weight,
+            feature_matching_weight=config.feature_matching_weight,
+            gradient_penalty_weight=config.gradient_penalty_weight,
+            perceptual_weight=config.perceptual_weight,
+            update=config.update,
+            seed=config.seed,
+        )
 
     def _generator(self, shared):
         own = {name: getattr(self.config, name) for name in ("output_channels", "upsampling")}

@@ -1,0 +1,200 @@
+"""One change of pix2pix' recipe at a time, at equal cost: the trainings, and their table."""
+
+import functools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+
+from experiments.launch.cli import DONE
+from experiments.launch.errors import UsageError
+from experiments.launch.markdown import table
+from experiments.launch.output import make_writable
+from experiments.measures.operations import operations
+from experiments.page.records import write_json, write_record
+from experiments.page.runs import Run, folder_name, spread
+from experiments.tasks.options import Pix2PixOptions
+from experiments.tasks.pix2pix import Pix2PixTask
+
+BASE = "report"
+RECIPES = {  # name -> what differs from the report's
+    BASE: {},
+    "simultaneous": {"update": "simultaneous"},
+    "averages": {"average_momentum": 0.999},
+    "falling_rate": {"epochs": 0.5, "decay_epochs": 0.5},  # shares of the epochs
+    "two_rates": {"learning_rate": 1e-4, "discriminator_learning_rate": 4e-4},
+    "hinge": {"adversarial_loss": "hinge"},
+    "low_lambda": {"reconstruction_weight": 10.0},
+    "feature_matching": {"feature_matching_weight": 10.0},
+    "perceptual": {"perceptual_weight": 10.0},
+    "gradient_penalty": {"gradient_penalty_weight": 1.0},
+    "two_scales": {"discriminator_scales": 2},
+    "spectral": {"spectral": True},
+    "instance": {"normalization": "instance"},
+    "resize": {"upsampling": "resize"},
+    "resnet": {"generator": "resnet"},
+}
+MOST = 1.05  # times the operations of the report's run
+MEASURES = {"val_l1": "L1", "val_ssim": "SSIM", "val_ms_ssim": "MS-SSIM"}
+READ = {"val_map_iou": "mean IoU", "val_map_iou_street": "street", "val_map_iou_water": "water"}
+
+
+def ablate(config) -> int:
+    """All of ``experiments.pix2pix_ablation``; returns the exit code."""
+    make_writable(config.runs, "runs")
+    if unknown := [name for name in config.recipes if name not in RECIPES]:
+        raise UsageError(f"--recipes {unknown[0]}: not one of {', '.join(RECIPES)}")
+    for seed in range(config.seeds):
+        for name in dict.fromkeys([BASE, *(config.recipes or RECIPES)]):
+            if code := config.train and _complete(config, name, seed):
+                return code
+    runs = _read(config.runs)
+    if not runs:
+        raise UsageError(f"--runs {config.runs}: no finished run of a recipe there")
+    for run in runs if config.records else ():
+        for each in (run, *run.others):
+            folder = config.records / each.folder.name
+            write_record(each, folder, pictures=False)
+            write_json(folder / "operations.json", {"step_operations": each.step_operations})
+    page = config.runs / "ablation.md"
+    page.write_text("\n".join(page_lines(runs)), "utf-8")
+    print("\n".join(_table(runs)) + f"\n{page}")
+    return DONE
+
+
+class AblationRun(Run):
+    """A run of one recipe, or its record."""
+
+    def _check(self):
+        if not {"identity", "settings"} <= set(self.config):
+            raise UsageError(f"{self.folder / 'config.json'}: no run's")
+
+    @functools.cached_property
+    def step_operations(self) -> int:
+        """Of one training step, counted; a record holds it."""
+        kept = self.folder / "operations.json"
+        if kept.exists():
+            return json.loads(kept.read_text("utf-8"))["step_operations"]
+        names = Pix2PixOptions.__dataclass_fields__
+        return step_operations(**{k: v for k, v in self.options.items() if k in names})
+
+    @property
+    def operations(self) -> float:
+        """Of the whole training."""
+        return self.step_operations * self.metrics["steps"]
+
+
+def step_operations(**options) -> int:
+    """Of a training step of ``pix2pix_maps`` with these options."""
+    config = Pix2PixOptions(**options)
+    task = Pix2PixTask.__new__(Pix2PixTask)  # without data
+    task.config = config
+    model, shape = task.untrained(), (config.batch_size, *config.sides)
+    model.build((*shape, config.input_channels))
+    model.compile()
+    model.build_optimizers()
+    pair = [
+        tf.TensorSpec((*shape, channels))
+        for channels in (config.input_channels, config.output_channels)
+    ]
+    return operations(tf.function(model.train_step).get_concrete_function(pair).graph)
+
+
+def _read(folder: Path) -> list[AblationRun]:
+    """The finished runs of recipes, the base first."""
+    found = []
+    for name in RECIPES:
+        others = [AblationRun(name, path) for path in sorted(folder.glob(f"{name}_seed*"))]
+        run = AblationRun(name, folder / name, others)
+        found += [run] if run.finished else []
+    return found
+
+
+def _complete(config, name, seed) -> int:
+    """Train one, as long as its cost allows, and measure it; returns the exit code."""
+    folder = config.runs / folder_name(name, seed)
+    if not (folder / "metrics.json").exists():
+        options = {"filters": config.filters, "precision": config.precision, **RECIPES[name]}
+        for part in ("epochs", "decay_epochs"):
+            if part in options:
+                options[part] = round(options[part] * config.epochs)
+        options = {"epochs": config.epochs, "image_size": config.image_size, **options}
+        line = _command_line(options)
+        base = AblationRun(BASE, config.runs / BASE)
+        if base.finished:
+            steps = int(MOST * base.operations / step_operations(**options))
+            line += ["--max-steps", steps] if steps < base.metrics["steps"] else []
+        print(f"=== {folder.name}: training", flush=True)
+        line += ["--data", config.data, "--seed", seed, "--run-dir", folder]
+        if code := _start("pix2pix_maps", line):
+            return code
+    if config.reader and not (folder / "evaluation_val.json").exists():
+        return _start("evaluate", ["--run-dir", folder, "--reader", config.reader])
+    return DONE
+
+
+def _command_line(options) -> list:
+    line = []
+    for name, value in options.items():
+        line += [f"--{name.replace('_', '-')}"] + ([] if value is True else [value])
+    return line
+
+
+def _start(command, options) -> int:
+    line = [sys.executable, "-m", f"experiments.{command}", *map(str, options)]
+    return subprocess.run(line).returncode
+
+
+def page_lines(runs) -> list[str]:
+    """The page."""
+    base = runs[0]
+    settings = base.options
+    return [
+        "# Recipes of pix2pix at equal cost",
+        "",
+        "Written by `python -m experiments.pix2pix_ablation`. One change of the report's recipe at "
+        f"a time: {base.name} is `pix2pix_maps --filters {settings['filters']} --epochs "
+        f"{settings['epochs']} --precision {settings['precision']}` on "
+        f"{base.metrics['train_examples']:,} pairs, {settings['direction'].replace('_', ' ')}. "
+        f"None may take more than {MOST} times its floating-point operations (those of "
+        "convolutions and matrix products, both networks, forwards and backwards); one that takes "
+        "more a step is given fewer steps. Figures are of the validation pairs, by `translate`; "
+        "KID is by the edge detector, x 1,000, with its standard error, or, of several seeds, the "
+        "standard deviation over them, as everywhere. IoU: how what an `aerial_to_map` run reads "
+        "in the outputs agrees with the input maps.",
+        "",
+        *_table(runs),
+    ]
+
+
+def _table(runs) -> list[str]:
+    base = runs[0]
+    read = {k: v for k, v in READ.items() if any(run.figure(k) is not None for run in runs)}
+    head = ["recipe", "options", "seeds", "operations", "minutes", *MEASURES.values(), "KID"]
+    rows = [
+        [
+            run.name, f"`{_said(run)}`" if _said(run) else "", 1 + len(run.others),
+            f"{run.operations / base.operations:.2f}", round(run.metrics["train_seconds"] / 60),
+            *map(run.cell, MEASURES), _kid(run), *map(run.cell, read),
+        ]
+        for run in runs
+    ]  # fmt: skip
+    return table([*head, *read.values()], rows, digits=3)
+
+
+def _said(run) -> str:
+    """What differs from the report's, as it is written on a command line."""
+    found = {name: run.options.get(name) for name in RECIPES[run.name]}
+    return " ".join(map(str, _command_line(found)))
+
+
+def _kid(run) -> str:
+    if run.options.get("perceptual_weight"):
+        return "not judged by what it was trained with"
+    values = [1000 * value for value in run.values("val_kid_hed")]
+    if len(values) > 1:
+        return spread(values)
+    error = run.figure("val_kid_standard_error_hed")
+    return "" if error is None else f"{values[0]:.0f} ± {1000 * error:.0f}"

@@ -1,0 +1,142 @@
+"""Recipes beside each other: what they cost, how long they are trained, what the table says."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from experiments.launch import cli
+from experiments.measures.operations import operations
+from experiments.page import ablation
+from experiments.page.ablation import BASE, RECIPES, step_operations
+from experiments.pix2pix_ablation import NAME, Config, run
+from experiments.tasks.options import Pix2PixOptions
+from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
+
+
+@pytest.fixture
+def make_record(tmp_path):
+    """(recipe, seed, figures) -> a record in tmp_path/runs of 100 steps."""
+
+    def make(name, seed=0, operations=1000, steps=100, **figures):
+        folder = tmp_path / "runs" / (f"{name}_seed{seed}" if seed else name)
+        (folder / "logs").mkdir(parents=True)
+        (folder / "logs" / "epochs.csv").write_text("epoch\n1\n", "utf-8")
+        options = {"filters": 4, "epochs": 2, "precision": "float32", "seed": seed,
+                   "direction": "map_to_aerial", "data": "/a/b/maps", **RECIPES[name]}  # fmt: skip
+        config = {"experiment": "pix2pix_maps", "identity": options, "settings": {}}
+        metrics = {"steps": steps, "train_examples": 7, "train_seconds": 120.0, **figures}
+        parts = {"config": config, "metrics": metrics}
+        parts["operations"] = {"step_operations": operations}
+        for part, content in parts.items():
+            (folder / f"{part}.json").write_text(json.dumps(content), "utf-8")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The command lines that would be run."""
+    lines = []
+    monkeypatch.setattr(
+        ablation, "_start", lambda *line: lines.append([*map(str, line[1])]) or cli.DONE
+    )
+    return lines
+
+
+def test_the_operations_of_a_recipe_are_those_of_its_step():
+    model = Pix2Pix(UNetGenerator(2, 5), PatchDiscriminator(2), update="simultaneous")
+    model.build((2, 32, 32, 3))
+    model.compile()
+    model.build_optimizers()
+    images = tf.zeros((2, 32, 32, 3))
+    graph = tf.function(model.train_step).get_concrete_function((images, images)).graph
+    options = {"filters": 2, "image_size": 32, "update": "simultaneous"}
+    assert step_operations(**options) == operations(graph) > 0
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_options_of_the_command(name):
+    options = {k: v for k, v in RECIPES[name].items() if "epochs" not in k}
+    Pix2PixOptions(**options).check()
+
+
+def test_what_costs_more_a_step_is_given_fewer_and_what_costs_less_no_more(
+    make_record, started, monkeypatch, tmp_path
+):
+    make_record(BASE, operations=1000, steps=100)
+    costs = {"two_scales": 1049, "resnet": 2000, "simultaneous": 900}
+    for name, cost in costs.items():
+        monkeypatch.setattr(ablation, "step_operations", lambda cost=cost, **options: cost)
+        config = Config(data="maps", runs=tmp_path / "runs", recipes=(name,), filters=4)
+        assert run(config) == 0
+    given = {line[line.index("--run-dir") + 1].rpartition("/")[2]: line for line in started}
+    assert given.keys() == costs.keys()
+    steps = {
+        n: line[line.index("--max-steps") + 1] for n, line in given.items() if "--max" in str(line)
+    }
+    assert steps == {"resnet": "52"}  # 1.05 x 100 x 1000 / 2000
+    assert "--update" in given["simultaneous"] and "--discriminator-scales" in given["two_scales"]
+
+
+def test_the_rate_falls_over_the_second_half_of_the_epochs(make_record, started, tmp_path):
+    make_record(BASE, operations=10**12)
+    config = Config(runs=tmp_path / "runs", recipes=("falling_rate",), image_size=32, filters=2)
+    assert run(config) == 0
+    (line,) = started
+    told = dict(zip(line[::2], line[1::2], strict=True))
+    assert (told["--epochs"], told["--decay-epochs"]) == ("2", "2")
+
+
+def test_the_table_has_costs_measures_and_of_several_seeds_their_spread(
+    make_record, tmp_path, capsys
+):
+    kid = {"val_kid_standard_error_hed": 0.01}
+    make_record(BASE, val_l1=0.2, val_kid_hed=0.3, val_map_iou=0.25, **kid)
+    make_record(BASE, seed=1, val_l1=0.4, val_kid_hed=0.5, val_map_iou=0.35, **kid)
+    make_record("two_scales", operations=500, val_l1=0.1, val_kid_hed=0.2, **kid)
+    make_record("perceptual", val_l1=0.1, val_kid_hed=0.1, **kid)
+    config = Config(runs=tmp_path / "runs", train=False, records=tmp_path / "records")
+    assert run(config) == 0
+    page = (tmp_path / "runs" / "ablation.md").read_text()
+    rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("|")}
+    assert (
+        "| 2 | 1.00 | 2 | 0.3 ± 0.1 | " in rows[BASE]
+        and " | 400 ± 100 | 0.3 ± 0.07 |" in rows[BASE]
+    )
+    assert "`--discriminator-scales 2` | 1 | 0.50 | 2 | 0.1 | " in rows["two_scales"]
+    assert " | 200 ± 10 | " in rows["two_scales"]
+    assert "not judged by what it was trained with" in rows["perceptual"]
+    assert [*rows][2:] == [BASE, "perceptual", "two_scales"]  # in the order of the recipes
+    again = Config(runs=tmp_path / "records", train=False)
+    assert run(again) == 0 and (tmp_path / "records" / "ablation.md").read_text() == page
+    record = (tmp_path / "records" / BASE / "config.json").read_text()
+    assert '"maps"' in record and "/a/b" not in record
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"train": False}, "no finished run of a recipe there"),
+        ({"recipes": ("magic",)}, "--recipes magic: not one of report, simultaneous, "),
+        ({"epochs": 1}, "--epochs 1: must be at least 2"),
+    ],
+)
+def test_bad_input_ends_in_one_line_and_exit_code_2(options, message, tmp_path, capsys):
+    config = Config(**{"runs": tmp_path, **options})
+    assert cli.guarded(NAME, run, config) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_recipes_are_trained_measured_and_gone_on_with(maps, tmp_path):
+    small = {"data": str(maps), "runs": tmp_path, "epochs": 2, "filters": 2, "image_size": 32}
+    assert run(Config(**small, recipes=("two_rates", "resnet"))) == 0
+    metrics = {p.parent.name: json.loads(p.read_text()) for p in tmp_path.glob("*/metrics.json")}
+    assert metrics["report"]["steps"] == metrics["two_rates"]["steps"] == 6
+    assert metrics["resnet"]["steps"] < 6
+    before = (tmp_path / "ablation.md").read_text()
+    assert run(Config(**small, recipes=("two_rates",))) == 0
+    assert (tmp_path / "ablation.md").read_text() == before
