@@ -8,15 +8,21 @@ from tf_gen.progress import progress
 EPOCH_PAIRS = 100  # at most, of an epoch's end
 
 
-def pix2pix_epoch_figures(translator, data, options, check) -> dict[str, float]:
-    """At an epoch's end: the errors in the report's mode alone, of the first 100 pairs (those of
-    ``pix2pix_figures`` are of all).
+def pix2pix_epoch_figures(translator, data, options, check, reader=None) -> dict[str, float]:
+    """At an epoch's end: the errors in the report's mode alone, and the mean ``readability``, of
+    the first 100 pairs (those of ``pix2pix_figures`` are of all).
 
-    Args: check: called after each batch.
+    Args: check: called after each batch; reader: see ``Asked``.
     """
     inputs, targets = (side[:EPOCH_PAIRS] for side in data.val_sides)
     outputs = evaluation.in_report_mode(translator, inputs, options.seed, lambda count: check())
-    return named("val", evaluation.errors(outputs, targets), "_report_mode")
+    found = evaluation.errors(outputs, targets)
+    if reader:
+        read = evaluation.translated(lambda batch, _: reader.translate(batch), outputs)
+        found["map_iou"] = evaluation.map_agreement(inputs, read)["map_iou"]
+    elif options.direction == "aerial_to_map" and inputs.shape[-1] == targets.shape[-1] == 3:
+        found["map_iou"] = evaluation.map_agreement(targets, outputs)["map_iou"]
+    return named("val", found, "_report_mode")
 
 
 def pix2pix_figures(translator, data, options, asked) -> dict[str, float]:

@@ -127,10 +127,11 @@ def _complete(config, name, seed) -> int:
             steps = int(MOST * base.operations / step_operations(**options))
             line += ["--max-steps", steps] if steps < base.metrics["steps"] else []
         print(f"=== {folder.name}: training", flush=True)
+        line += ["--reader", config.reader] if config.reader else []
         line += ["--data", config.data, "--seed", seed, "--run-dir", folder]
         if code := _start("pix2pix_maps", line):
             return code
-    if config.reader and not (folder / "evaluation_val.json").exists():
+    if config.reader and not AblationRun(name, folder).values("val_map_iou"):  # trained without
         return _start("evaluate", ["--run-dir", folder, "--reader", config.reader])
     return DONE
 

@@ -10,7 +10,7 @@ from PIL import Image
 from experiments.page.runs import Run
 
 ROWS = 400  # of steps.csv, at most
-PATHS = ("data", "data_dir", "run_dir", "vae_run", "vq_run", "init_from")
+PATHS = ("data", "data_dir", "run_dir", "vae_run", "vq_run", "init_from", "reader")
 ANIME = ("vae_anime", "cvae_faces", "vq_vae_faces", "vq_vae_faces_ema", "vq_prior")
 # pictures that show images of the set, or halves of them
 WITH_ORIGINALS = ("data_samples", "reconstructions", "nearest", "completed")

@@ -8,14 +8,14 @@ from experiments.launch.errors import UsageError
 from experiments.launch.markdown import table
 from experiments.launch.options import defaults_of
 from experiments.launch.output import make_writable
-from experiments.launch.saved_models import load_saved_model, record_of
+from experiments.launch.saved_models import load_saved_model
 from experiments.measures.asked import Asked
 from experiments.measures.distances import by_hed, by_inception
 from experiments.tasks.code_prior import CodePriorTask
 from experiments.tasks.cvae import CvaeTask
-from experiments.tasks.options import shown, sides_of
 from experiments.tasks.pix2pix import Pix2PixTask
 from experiments.tasks.pix2pixhd import Pix2PixHDTask
+from experiments.tasks.reader import load_reader
 from experiments.tasks.spade import SpadeTask
 from experiments.tasks.vae import VaeTask
 from experiments.tasks.vq_vae import VqVaeTask
@@ -55,7 +55,7 @@ def evaluate(config) -> None:
     model = load_saved_model("run-dir", config.run_dir, kind, functions)
     options = run_options(record, config)
     distances = (*by_inception(config), *by_hed())
-    asked = Asked(config.split, config.seed, distances, _reader(config, record, options))
+    asked = Asked(config.split, config.seed, distances, load_reader(config.reader, options))
     found = {
         name if config.split == "val" else name.replace("val_", f"{config.split}_", 1): value
         for name, value in make_task(options).measure(model, asked).items()
@@ -64,28 +64,6 @@ def evaluate(config) -> None:
     same = config.split == "val" and config.data is None
     write_figures(output, f"evaluation_{config.split}", about | found, before if same else None)
     print(f"{output}: evaluation_{config.split}.json and .md")
-
-
-def _reader(config, record, options):
-    """The SavedModel that ``--reader`` names, or None. Raises: UsageError if it cannot read the
-    photographs that the run makes."""
-    if config.reader is None:
-        return None
-    if record["identity"].get("direction") != "map_to_aerial":
-        raise UsageError("--reader: only a map_to_aerial run makes photographs to be read")
-    reader = load_saved_model("reader", config.reader, "pix2pix", ["translate", "sizes"])
-    its_own = record_of(config.reader).get("identity", {})
-    if its_own.get("direction") == "map_to_aerial":
-        raise UsageError(f"--reader {config.reader}: a map_to_aerial run, it reads no photographs")
-    multiple = int(reader.sizes()[1])
-    if any(side % multiple for side in sides_of(options.image_size)):
-        raise UsageError(
-            f"--reader {config.reader}: takes multiples of {multiple} pixels, not "
-            f"{shown(options.image_size)}"
-        )
-    if (options.input_channels, options.output_channels) != (3, 3):
-        raise UsageError("--reader: only RGB maps and photographs can be read")
-    return reader
 
 
 def run_options(record: dict, config) -> types.SimpleNamespace:

@@ -77,6 +77,9 @@ class PairOptions(TrainingOptions):
     """Of the images that are made, likewise (report: 3)."""
     init_from: Path | None = None
     """A run whose networks this one starts from (fine-tuning)."""
+    reader: Path | None = may_change(None)
+    """For map_to_aerial: a finished aerial_to_map run, which reads the generated photographs as
+    maps, at each epoch's end and when training ends."""
 
     def check(self) -> None:
         super().check()

@@ -1,5 +1,6 @@
 """Training a pix2pix on pairs, whatever the command."""
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from experiments.launch.errors import UsageError
 from experiments.launch.precision import dtype_policy
 from experiments.measures.pix2pix import pix2pix_epoch_figures, pix2pix_figures
 from experiments.tasks.options import Pix2PixOptions, sides_of, unet_depth
+from experiments.tasks.reader import load_reader
 from experiments.tasks.task import About, Built, image_summary
 from tf_gen import (
     MultiScaleDiscriminator,
@@ -67,7 +69,7 @@ class Pix2PixTask:
     command = "pix2pix_maps"
 
     def __init__(self, config):
-        self.config, self.data = config, self._load(config)
+        self.config, self.data, self.reader = config, self._load(config), None
         self._check_pairs()
         self.about = About(
             title=f"{self.command}, {config.direction}",
@@ -101,6 +103,7 @@ class Pix2PixTask:
 
     def build(self, epoch_steps: int) -> Built:
         self.epoch_steps, config = epoch_steps, self.config
+        self.reader = load_reader(config.reader, config)
         self.model = model = self.untrained()
         model.compile(*self._optimizers())
         model.build(self._input_shape())
@@ -223,9 +226,9 @@ class Pix2PixTask:
         )  # fmt: skip
 
     def validate(self, check) -> dict[str, float]:
-        """The errors in the report's mode."""
+        """The errors in the report's mode, and how well maps can be read there."""
         self._show()
-        return pix2pix_epoch_figures(self.translator, self.data, self.config, check)
+        return pix2pix_epoch_figures(self.translator, self.data, self.config, check, self.reader)
 
     def watch(self, scalars, figures: Path):
         """The report's samples of the data; the validation images of each epoch (the report), in
@@ -264,7 +267,8 @@ class Pix2PixTask:
         return self.translator
 
     def measure(self, model, asked) -> dict[str, float]:
-        """All figures of a translator."""
+        """All figures of a translator; training's end knows the run's own reader."""
+        asked = dataclasses.replace(asked, reader=asked.reader or self.reader)
         found = pix2pix_figures(model, self.data, self.config, asked)
         return {"direction": self.config.direction, **found}
 

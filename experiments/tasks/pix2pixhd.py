@@ -32,6 +32,7 @@ class Pix2PixHDTask(Pix2PixTask):
     def build(self, epoch_steps):
         built = super().build(epoch_steps)
         self.translator = of_any_size(self.translator)
+        self.reader = self.reader and of_any_size(self.reader)
         return built
 
     def _generator(self, shared):

@@ -42,6 +42,14 @@ def test_a_row_that_a_kill_cut_short_is_dropped(tmp_path):
     assert [row["step"] for row in read_csv(tmp_path / "steps.csv")] == [1, 2, 3, 4]
 
 
+def test_a_run_of_an_earlier_version_goes_on_with_the_columns_that_it_has(tmp_path):
+    CsvLog(tmp_path / "epochs.csv", "epoch", 0).write(1, {"b": 0.5, "gone": 2.0})
+    CsvLog(tmp_path / "epochs.csv", "epoch", 1).write(2, {"a": 1.0, "b": 0.25})
+    one, two = read_csv(tmp_path / "epochs.csv")
+    assert one == {"epoch": 1, "b": 0.5, "gone": 2.0}
+    assert two["b"] == 0.25 and np.isnan(two["gone"]) and "a" not in two
+
+
 def test_logs_read_back_are_to_the_bit_what_the_steps_returned(tmp_path):
     values = np.random.default_rng(0).lognormal(0, 3, (60, 2)).astype(np.float32)
     log = CsvLog(tmp_path / "steps.csv", "step", 0)

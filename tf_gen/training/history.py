@@ -37,7 +37,10 @@ class History(TellsStep):
 
 
 class CsvLog:
-    """A CSV file of numbered rows that can be gone on with after row ``last``."""
+    """A CSV file of numbered rows that can be gone on with after row ``last``.
+
+    Its columns are those of its first row, whatever a later version may add.
+    """
 
     def __init__(self, path: Path, key: str, last: int):
         self.path, self.key = path, key
@@ -48,11 +51,15 @@ class CsvLog:
         temporary.write_text("".join(f"{line}\n" for line in kept if line), "utf-8")
         os.replace(temporary, path)
 
+        self.names = header.split(",")[1:]
+
     def write(self, number, logs):
         with self.path.open("a", encoding="utf-8") as file:
             if file.tell() == 0:
+                self.names = [*logs]
                 file.write(",".join([self.key, *logs]) + "\n")
-            file.write(",".join([str(number), *(f"{v:.9g}" for v in logs.values())]) + "\n")
+            values = (logs.get(name, float("nan")) for name in self.names)
+            file.write(",".join([str(number), *(f"{v:.9g}" for v in values)]) + "\n")
 
 
 def read_csv(path) -> list[dict[str, float]]:

@@ -67,3 +67,17 @@ def test_a_map_is_read_by_itself_a_photograph_by_a_reader():
     reader = types.SimpleNamespace(translate=lambda images: tf.zeros_like(images))
     found = readability("map_to_aerial", maps, inputs, inputs / np.float32(255), reader)
     assert found["val_map_iou"] == found["val_map_iou_real"] < 0.5
+
+
+def test_an_epochs_figures_say_how_well_maps_are_read():
+    def found(direction, reader=None):
+        options = types.SimpleNamespace(**{**vars(OPTIONS), "direction": direction})
+        return pix2pix_epoch_figures(TRANSLATOR, DATA, options, lambda: None, reader)
+
+    assert "val_map_iou_report_mode" not in found("map_to_aerial")
+    black = types.SimpleNamespace(translate=lambda images: tf.zeros_like(images))
+    read = found("map_to_aerial", black)["val_map_iou_report_mode"]
+    inputs = DATA.val_sides[0]
+    expected = readability("map_to_aerial", inputs, inputs, inputs / np.float32(255), black)
+    assert read == expected["val_map_iou"]
+    assert 0 <= found("aerial_to_map")["val_map_iou_report_mode"] < 1

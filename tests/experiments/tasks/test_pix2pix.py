@@ -295,6 +295,24 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(case, tmp_path, capsys):
     assert code == 2 and message in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
+def test_a_reader_reads_what_is_generated_at_epochs_ends_and_at_the_end(
+    maps, finished, tmp_path, capsys
+):
+    reader = finished("aerial_to_map")
+    options = {"data": str(maps), "run_dir": tmp_path / "run", "reader": reader, "max_steps": 1}
+    assert guarded(capsys, **options)[0] == 0
+    (epoch,) = read_csv(tmp_path / "run" / "logs" / "epochs.csv")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert 0 <= epoch["val_map_iou_report_mode"] <= 1 and 0 <= metrics["val_map_iou_real"] <= 1
+    for given, said in (
+        ({"direction": "aerial_to_map"}, "--reader: only a map_to_aerial run makes photographs"),
+        ({"reader": tmp_path / "run"}, "a map_to_aerial run, it reads no photographs"),
+    ):
+        code, error = guarded(capsys, **{**options, "run_dir": tmp_path / "other", **given})
+        assert code == 2 and said in error and error.count("\n") == 1
+
+
 def test_another_identity_is_refused_with_the_fields(maps, run_of_four, capsys):
     options = {"data": str(maps), "run_dir": run_of_four, "max_steps": 4}
     code, error = guarded(capsys, **options, seed=3, batch_size=1)
