@@ -3,7 +3,7 @@
 import functools
 
 from experiments.launch.markdown import table
-from experiments.page.runs import SHORT, SUCCESSORS
+from experiments.page.runs import SHORT, SUCCESSORS, spread
 from experiments.page.summary import (
     about_data,
     command,
@@ -166,15 +166,16 @@ def _direction(run, picture):
         "",
     ]
     rows = [
-        [said, *(number(run.figure(f"val_{m}{mode}"), d) for m, d in _MEASURES.items())]
+        [said, *(_cell(run, f"val_{m}{mode}", d) for m, d in _MEASURES.items())]
         for mode, said in MODES.items()
     ]
     lines += table(["", *(name.upper().replace("_", "-") for name in _MEASURES)], filled(rows))
     lines += edge_detector_lines(run, {mode: MODES[mode] for mode in ("", "_report_mode")})
     lines += picture(run, "data_samples", "Samples of the data: input and ground truth")
     lines += picture(run, "loss_curves", "Losses of the generator and of the discriminator")
-    lines += ["Epoch by epoch, in the report's mode:", ""]
-    lines += table(["epoch", *(n.upper().replace("_", "-") for n in _MEASURES)], _by_epoch(run))
+    lines += ["Epoch by epoch, in the report's mode, and what stands beside it:", ""]
+    head = ["epoch", *(n.upper().replace("_", "-") for n in _MEASURES), "mean IoU of the maps"]
+    lines += table(head, _by_epoch(run))
     if " of " in run.done:
         lines += ["Later epochs are missing: the same command goes on with the run.", ""]
     if len(run.epochs) > 1:
@@ -187,13 +188,34 @@ def _direction(run, picture):
 
 
 def _by_epoch(run):
-    return [
+    """Rows of each epoch, then of the trivial answer and of what a reader sees in the truth."""
+    keys = {**{f"val_{m}_report_mode": d for m, d in _MEASURES.items()}, _READ: 3}
+    rows = [
         [
             _epoch(run, row),
-            *(number(row.get(f"val_{m}_report_mode"), d) for m, d in _MEASURES.items()),
+            *(_told(run.values_of_epoch(row["epoch"], k), d) for k, d in keys.items()),
         ]
         for row in run.epochs
     ]
+    beside = {
+        "the training targets' mean colour": {
+            m: _cell(run, f"val_{m}_mean_colour", d) for m, d in _MEASURES.items()
+        },
+        "true photographs, read": {_READ: _cell(run, "val_map_iou_real", 3)},
+    }
+    for what, cells in beside.items():
+        row = [cells.get(m, "") for m in (*_MEASURES, _READ)]
+        rows += [[what, *row]] if any(row) else []
+    return rows
+
+
+def _cell(run, key, digits):
+    """A figure, or of several seeds its mean and standard deviation."""
+    return _told(run.values(key), digits)
+
+
+def _told(values, digits):
+    return spread(values) if len(set(values)) > 1 else number(next(iter(values), None), digits)
 
 
 def _epoch(run, row):
@@ -204,6 +226,7 @@ def _epoch(run, row):
 
 
 _MEASURES = {"l1": 4, "psnr": 2, "ssim": 3, "ms_ssim": 3}
+_READ = "val_map_iou_report_mode"
 
 
 def _readability(runs):
@@ -211,12 +234,12 @@ def _readability(runs):
     for run in runs:
         for suffix, what in (("", "output"), ("_real", "true photograph")):
             if run.figure(f"val_map_iou{suffix}") is not None:
-                rows.append([run.name, what, number(run.figure(f"val_map_iou{suffix}"), 3)])
+                rows.append([run.name, what, _cell(run, f"val_map_iou{suffix}", 3)])
                 for name in MAP_CLASSES:
                     iou, recall = (
-                        run.figure(f"val_map_{m}_{name}{suffix}") for m in ("iou", "recall")
+                        _cell(run, f"val_map_{m}_{name}{suffix}", 3) for m in ("iou", "recall")
                     )
-                    rows[-1].append("" if iou is None else f"{iou:.3f} / {recall:.3f}")
+                    rows[-1].append(f"{iou} / {recall}" if iou else "")
     if not rows:
         return []
     return [

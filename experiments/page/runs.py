@@ -108,6 +108,11 @@ class Run:
         values = [own if value is None else value for value, own in found]
         return [value for value in values if value is not None]
 
+    def values_of_epoch(self, epoch: float, key: str) -> list:
+        """Of each seed that has it at that epoch's end."""
+        rows = [row for run in (self, *self.others) for row in run.epochs if row["epoch"] == epoch]
+        return [row[key] for row in rows if key in row]
+
     def picture(self, stem: str) -> Path | None:
         """A PNG (or, in a record, JPEG) of its figures; None if it has none."""
         paths = (self.folder / "figures" / f"{stem}.{ending}" for ending in ("png", "jpg"))

@@ -208,6 +208,8 @@ def short_run(**figures):
         epochs=[{"epoch": k, "val_ssim_report_mode": 0.2} for k in (1, 2)],
         figure=figures.get,
         cell=figures.get,
+        values=lambda key: [figures[key]] if key in figures else [],
+        values_of_epoch=lambda epoch, key: [0.2] if key == "val_ssim_report_mode" else [],
         seeds="seed 0",
         others=[],
     )
@@ -306,6 +308,26 @@ def test_of_several_seeds_means_and_their_deviation_are_shown(tmp_path):
     assert "| vae_anime | 0.02 ± 0.01 | 0.533 |" in page
     assert (records / "vae_anime_seed1" / "metrics.json").exists()
     assert read_runs(records)["vae_anime"].figure("val_mse") == pytest.approx(0.02)
+
+
+def test_by_epoch_stand_seeds_means_and_below_them_the_trivial_answer_and_the_truth(tmp_path):
+    for seed, ssim, iou in ((0, 0.2, None), (1, 0.4, 0.5)):
+        folder = tmp_path / ("map_to_aerial" + (f"_seed{seed}" if seed else ""))
+        shutil.copytree(ROOT / "docs" / "runs" / "map_to_aerial", folder)
+        read = "" if iou is None else ",val_map_iou_report_mode"
+        rows = f"epoch,val_ssim_report_mode{read}\n1,{ssim}" + (f",{iou}" if iou else "")
+        (folder / "logs" / "epochs.csv").write_text(rows + "\n")
+        metrics = json.loads((folder / "metrics.json").read_text())
+        metrics |= {"val_ssim_mean_colour": 0.1, "val_map_iou_real": 0.3}
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        (folder / "evaluation_val.json").unlink(missing_ok=True)
+    first, *beside = maps._by_epoch(read_runs(tmp_path)["map_to_aerial"])
+    assert first == ["1", "", "", "0.3 ± 0.1", "", "0.500"]
+    assert [row[0] for row in beside] == [
+        "the training targets' mean colour",
+        "true photographs, read",
+    ]
+    assert beside[0][3] == "0.100" and beside[1][-1] == "0.300"
 
 
 def test_no_row_is_blank(page):
