@@ -35,7 +35,11 @@ RECIPES = {  # name -> what differs from the report's
     "instance": {"normalization": "instance"},
     "resize": {"upsampling": "resize"},
     "resnet": {"generator": "resnet"},
-}
+    "modern": {
+        "update": "simultaneous", "adversarial_loss": "hinge", "feature_matching_weight": 10.0,
+        "discriminator_scales": 2,
+    },
+}  # fmt: skip
 MOST = 1.05  # times the operations of the report's run
 MEASURES = {"val_l1": "L1", "val_ssim": "SSIM", "val_ms_ssim": "MS-SSIM"}
 READ = {"val_map_iou": "mean IoU", "val_map_iou_street": "street", "val_map_iou_water": "water"}

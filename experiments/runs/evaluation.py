@@ -13,7 +13,7 @@ from experiments.measures.asked import Asked
 from experiments.measures.distances import by_hed, by_inception
 from experiments.tasks.code_prior import CodePriorTask
 from experiments.tasks.cvae import CvaeTask
-from experiments.tasks.pix2pix import Pix2PixTask
+from experiments.tasks.pix2pix import ModernTask, Pix2PixTask
 from experiments.tasks.pix2pixhd import Pix2PixHDTask
 from experiments.tasks.reader import load_reader
 from experiments.tasks.spade import SpadeTask
@@ -26,6 +26,7 @@ _anime, _cartoon = (functools.partial(VaeTask, style=style) for style in ("anime
 _VAE = "VAE", ["encode", "decode", "sample"]
 KINDS = {  # experiment of config.json -> (task, what it is, functions that its SavedModel has)
     "pix2pix_maps": (Pix2PixTask, "pix2pix", ["translate", "translate_noisy"]),
+    "pix2pix_maps_modern": (ModernTask, "pix2pix", ["translate", "translate_noisy"]),
     "pix2pixhd_maps": (Pix2PixHDTask, "pix2pix", ["translate", "translate_noisy", "sizes"]),
     "spade_maps": (SpadeTask, "pix2pix", ["translate", "translate_noisy"]),
     "vae_anime": (_anime, *_VAE),

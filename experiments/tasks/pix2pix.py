@@ -12,7 +12,7 @@ from experiments.launch import pictures
 from experiments.launch.errors import UsageError
 from experiments.launch.precision import dtype_policy
 from experiments.measures.pix2pix import pix2pix_epoch_figures, pix2pix_figures
-from experiments.tasks.options import Pix2PixOptions, sides_of, unet_depth
+from experiments.tasks.options import ModernOptions, Pix2PixOptions, sides_of, unet_depth
 from experiments.tasks.reader import load_reader
 from experiments.tasks.task import About, Built, image_summary
 from tf_gen import (
@@ -295,6 +295,13 @@ class Pix2PixTask:
         for network in networks:
             _write_summary(where / f"{network.name}_summary.txt", network)
         export_pix2pix(self.shown, folder / "saved_model", self.served_sides, config.input_channels)
+
+
+class ModernTask(Pix2PixTask):
+    """The same with other defaults."""
+
+    options = ModernOptions
+    command = "pix2pix_maps_modern"
 
 
 def _write_summary(path: Path, model) -> None:

@@ -16,7 +16,7 @@ from tf_gen.data.reading import MODES, decode, resize
 from tf_gen.data.sources import KINDS, Folder, read_bytes
 from tf_gen.errors import UserError
 
-OF_PAIRS = ("pix2pix_maps", "pix2pixhd_maps", "spade_maps")
+OF_PAIRS = ("pix2pix_maps", "pix2pix_maps_modern", "pix2pixhd_maps", "spade_maps")
 COUNT = 8
 SIZE = 64  # where neither the model nor its record says
 

@@ -1,5 +1,6 @@
 """Recipes beside each other: what they cost, how long they are trained, what the table says."""
 
+import dataclasses
 import json
 
 import pytest
@@ -10,7 +11,7 @@ from experiments.measures.operations import operations
 from experiments.page import ablation
 from experiments.page.ablation import BASE, RECIPES, step_operations
 from experiments.pix2pix_ablation import NAME, Config, run
-from experiments.tasks.options import Pix2PixOptions
+from experiments.tasks.options import ModernOptions, Pix2PixOptions
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 
 
@@ -54,6 +55,16 @@ def test_the_operations_of_a_recipe_are_those_of_its_step():
     graph = tf.function(model.train_step).get_concrete_function((images, images)).graph
     options = {"filters": 2, "image_size": 32, "update": "simultaneous"}
     assert step_operations(**options) == operations(graph) > 0
+
+
+def test_the_modern_command_has_the_recipe_of_that_name_at_the_reports_cost():
+    ours, theirs = (
+        {f.name: f.default for f in dataclasses.fields(options)}
+        for options in (ModernOptions, Pix2PixOptions)
+    )
+    assert {k: v for k, v in ours.items() if theirs[k] != v} == RECIPES["modern"]
+    costs = [step_operations(filters=8, **recipe) for recipe in ({}, RECIPES["modern"])]
+    assert costs[1] <= ablation.MOST * costs[0]
 
 
 @pytest.mark.parametrize("name", RECIPES)
