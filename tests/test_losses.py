@@ -77,6 +77,44 @@ def test_reconstruction_losses_equal_their_formulas():
     )
 
 
+OTHER_RNG = np.random.default_rng(1)
+SEGMENTED = OTHER_RNG.normal(0, 3, (2, 4, 5, 5)).astype(np.float32)  # four classes, and fake
+CLASSES = OTHER_RNG.choice([0, 1, 3, -1], (2, 4, 5), p=[0.6, 0.2, 0.1, 0.1])  # not 2; -1 is none
+LABELS = np.float32(CLASSES[..., None] == np.arange(4))
+LOG_SHARES = SEGMENTED - np.log(np.exp(np.float64(SEGMENTED)).sum(-1, keepdims=True))
+
+
+def test_each_class_that_there_is_counts_alike_in_the_cross_entropy():
+    expected = np.mean([-LOG_SHARES[..., c][c == CLASSES].mean() for c in (0, 1, 3)])
+    found = losses.class_balanced_cross_entropy(SEGMENTED, LABELS)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert losses.class_balanced_cross_entropy(SEGMENTED, 0 * LABELS) == 0.0
+
+
+def test_parts_that_know_the_shares_of_the_whole_average_to_the_whole():
+    shares = LABELS.mean((0, 1, 2))
+    parts = [
+        losses.class_balanced_cross_entropy(SEGMENTED[i : i + 1], LABELS[i : i + 1], shares)
+        for i in (0, 1)
+    ]
+    whole = losses.class_balanced_cross_entropy(SEGMENTED, LABELS)
+    np.testing.assert_allclose(np.mean(parts), whole, rtol=1e-5)
+
+
+def test_of_fakes_every_pixel_counts_alike():
+    expected = -LOG_SHARES[..., -1].mean()
+    np.testing.assert_allclose(losses.fake_cross_entropy(SEGMENTED), expected, rtol=1e-5)
+
+
+def test_label_mix_is_the_squared_distance_to_the_mixed_logits():
+    mask = np.float32(CLASSES[..., None] > 0)
+    other = SEGMENTED[::-1] / 2
+    mixed = np.where(mask, SEGMENTED, other)
+    np.testing.assert_array_equal(losses.mixed(mask, SEGMENTED, other), mixed)
+    found = losses.label_mix(mask, mixed + 0.5, SEGMENTED, other)
+    np.testing.assert_allclose(found, 0.25, rtol=1e-5)
+
+
 def test_features_are_matched_layer_by_layer_and_several_discriminators_averaged():
     layers = [np.random.default_rng(i).normal(size=(2, 4, i + 1)) for i in range(4)]
     real = [tf.constant(layer, tf.float32) for layer in layers]

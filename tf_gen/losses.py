@@ -103,6 +103,44 @@ def gradient_penalty(judge, images):
     return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3]))
 
 
+def class_balanced_cross_entropy(logits, labels, shares=None):
+    """``-log P(class)`` of the pixels of each class, in nats: its mean over the class, and of these
+    the mean over all classes that there are (Sushko et al. 2021, eq. 1, 2).
+
+    That is each pixel's by the inverse of its class's frequency. (The paper's equations sum over
+    the classes; its program takes their mean.)
+
+    Args: logits: [B, H, W, classes + 1], the last of which says fake; labels: one-hot
+    [B, H, W, classes], zeros where there is no class; shares: of the pixels that each class has,
+    [classes], where ``labels`` are but a part of them.
+    """
+    labels = _float32(labels)
+    shares = tf.reduce_mean(labels, axis=[0, 1, 2]) if shares is None else shares
+    present = tf.reduce_sum(tf.cast(shares > 0.0, tf.float32))
+    nats = -tf.nn.log_softmax(_float32(logits))[..., :-1]
+    by_class = tf.reduce_mean(labels * nats, axis=[0, 1, 2])  # [classes]
+    return tf.math.divide_no_nan(tf.reduce_sum(tf.math.divide_no_nan(by_class, shares)), present)
+
+
+def fake_cross_entropy(logits):
+    """``-log P(fake)``, in nats, of all pixels (Sushko et al. 2021, eq. 1).
+
+    Args: logits: [B, H, W, classes + 1], the last of which says fake.
+    """
+    return -tf.reduce_mean(tf.nn.log_softmax(_float32(logits))[..., -1])
+
+
+def mixed(mask, real, fake):
+    """What is real where a mask [B, H, W, 1] is 1, fake where it is 0: [B, H, W, C]."""
+    return mask * real + (1.0 - mask) * fake
+
+
+def label_mix(mask, mixed_logits, real_logits, fake_logits):
+    """``E(D(mixed) - mixed(D(real), D(fake)))^2`` over pixels and logits (LabelMix, Sushko et al.
+    2021, eq. 3). All three are the discriminator's, [B, H, W, C], float32."""
+    return tf.reduce_mean(tf.square(mixed_logits - mixed(mask, real_logits, fake_logits)))
+
+
 def binary_cross_entropy(images, logits):
     """``-log P(X|z)`` of independent Bernoulli pixels, in nats (the report, R1.1).
 
