@@ -13,6 +13,7 @@ from tf_gen.models import (
     PatchDiscriminator,
     Pix2Pix,
     ResNetGenerator,
+    SegmentingDiscriminator,
     SPADEGenerator,
     UNetGenerator,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Pix2Pix",
     "ResNetGenerator",
     "SPADEGenerator",
+    "SegmentingDiscriminator",
     "UNetGenerator",
     "data",
     "export",

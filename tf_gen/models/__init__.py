@@ -8,6 +8,7 @@ from .multi_scale_discriminator import MultiScaleDiscriminator
 from .patch_discriminator import PatchDiscriminator
 from .pix2pix import Pix2Pix
 from .resnet_generator import ResNetGenerator
+from .segmenting_discriminator import SegmentingDiscriminator
 from .spade_generator import SPADEGenerator
 from .unet_generator import UNetGenerator
 from .vae import VAE
@@ -25,5 +26,6 @@ __all__ = [
     "Pix2Pix",
     "ResNetGenerator",
     "SPADEGenerator",
+    "SegmentingDiscriminator",
     "UNetGenerator",
 ]
