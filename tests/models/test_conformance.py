@@ -23,6 +23,7 @@ from tf_gen import (
     PatchDiscriminator,
     Pix2Pix,
     ResNetGenerator,
+    SegmentedPix2Pix,
     SegmentingDiscriminator,
     SPADEGenerator,
     UNetGenerator,
@@ -240,6 +241,7 @@ ARGUMENTS = {
     CodePrior: {"codes": 5, "num_classes": 3, "grid": (2, 3), "width": 4, "depth": 2,
                 "kernel": (3, 3), "dropout": 0.2, "seed": 3},
     Pix2Pix: {**GAN, "update": "simultaneous", "redraw_fakes": True, "seed": 3},
+    SegmentedPix2Pix: {"label_mix_weight": 2.0},
     SegmentingDiscriminator: {
         "filters": 2, "halvings": 2, "label_kind": "classes", "classes": 3, "spectral": False,
     },

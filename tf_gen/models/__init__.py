@@ -8,6 +8,7 @@ from .multi_scale_discriminator import MultiScaleDiscriminator
 from .patch_discriminator import PatchDiscriminator
 from .pix2pix import Pix2Pix
 from .resnet_generator import ResNetGenerator
+from .segmented_pix2pix import SegmentedPix2Pix
 from .segmenting_discriminator import SegmentingDiscriminator
 from .spade_generator import SPADEGenerator
 from .unet_generator import UNetGenerator
@@ -26,6 +27,7 @@ __all__ = [
     "Pix2Pix",
     "ResNetGenerator",
     "SPADEGenerator",
+    "SegmentedPix2Pix",
     "SegmentingDiscriminator",
     "UNetGenerator",
 ]

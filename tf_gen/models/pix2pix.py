@@ -94,9 +94,9 @@ class Pix2Pix(OwnLosses, keras.Model):
     [-1, 1]. ``call`` gives the generator's images. An epoch's logs are means over its examples,
     as are those of ``evaluate``: ``l1``, ``psnr``, ``ssim``.
 
-    A subclass changes what is minimised in ``generator_terms`` and ``discriminator_terms``, and
-    names the logs that it adds in ``log_names``. What a discriminator of its own returns besides
-    logits is for these two to take apart.
+    A subclass changes what is minimised in ``generator_terms``, ``discriminator_terms`` and
+    ``discriminator_penalties``, and names the logs that it adds in ``log_names``. What a
+    discriminator of its own returns besides logits is for these to take apart.
 
     Keras' own callbacks see the generator's optimiser as ``model.optimizer``: those that watch
     or save (CSVLogger, EarlyStopping, ModelCheckpoint, TerminateOnNaN) work as ever; those that
@@ -283,9 +283,12 @@ class Pix2Pix(OwnLosses, keras.Model):
         with _tape(variables) as tape:
             judged_real, judged_fake = self.judge(inputs, targets), self.judge(inputs, fakes)
             logs = self.discriminator_terms(*map(self._logits, (judged_real, judged_fake)))
-            if self.gradient_penalty_weight:
-                logs["gradient_penalty"] = penalty = self._gradient_penalty(inputs, targets)
-                logs["discriminator_loss"] += self.gradient_penalty_weight * penalty
+            penalties = self.discriminator_penalties(
+                inputs, targets, fakes, *map(self._logits, (judged_real, judged_fake))
+            )
+            for name, (weight, penalty) in penalties.items():
+                logs[name] = penalty
+                logs["discriminator_loss"] += weight * penalty
             logs["discriminator_loss"] = with_added(logs["discriminator_loss"], self.discriminator)
             scaled = scale_for_gradient(optimizer, logs["discriminator_loss"])
 
@@ -357,6 +360,10 @@ class Pix2Pix(OwnLosses, keras.Model):
         the fakes. (Features, where they are matched, are added to what this returns.)
         """
         adversarial = losses.generator_term(self.adversarial_loss, judged)
+        return self.generator_sum(adversarial, targets, fakes)
+
+    def generator_sum(self, adversarial, targets, fakes):
+        """The generator's logs, given its adversarial term."""
         reconstruction = losses.reconstruction(self.reconstruction, targets, fakes)
         return {
             "generator_loss": self.adversarial_weight * adversarial
@@ -380,17 +387,32 @@ class Pix2Pix(OwnLosses, keras.Model):
             "d_fake": _mean_probability(judged_fake),
         }
 
+    def discriminator_penalties(self, inputs, targets, fakes, judged_real, judged_fake):
+        """What is added to the discriminator's loss that its logits don't suffice for: the name of
+        each term's log -> (weight, term).
+
+        Args: as of ``generator_terms``, and the discriminator's logits of both.
+        """
+        if not self.gradient_penalty_weight:
+            return {}
+        penalty = self._gradient_penalty(inputs, targets)
+        return {"gradient_penalty": (self.gradient_penalty_weight, penalty)}
+
+    @property
+    def penalty_names(self):
+        """The names of the penalties' logs."""
+        return ("gradient_penalty",) if self.gradient_penalty_weight else ()
+
     @property
     def log_names(self):
         """The names of a training step's logs, those of both networks' terms."""
         matching = ("feature_matching_loss",) if self.feature_matching_weight else ()
         perceptual = ("perceptual_loss",) if self.perceptual_weight else ()
-        penalty = ("gradient_penalty",) if self.gradient_penalty_weight else ()
         return (
             "generator_loss", "generator_adversarial_loss", f"{self.reconstruction}_loss",
             *matching, *perceptual,
-            "discriminator_loss", "discriminator_real_loss", "discriminator_fake_loss", *penalty,
-            "d_real", "d_fake",
+            "discriminator_loss", "discriminator_real_loss", "discriminator_fake_loss",
+            *self.penalty_names, "d_real", "d_fake",
         )  # fmt: skip
 
     def _seeds(self, inputs, draw):
