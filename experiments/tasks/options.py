@@ -149,14 +149,37 @@ class Pix2PixOptions(PairOptions):
     noise: Literal["dropout", "input"] = "dropout"
     """Where randomness comes from: dropout (report), or a channel of random values beside the
     input instead."""
+    discriminator: Literal["patch", "segmenting"] = "patch"
+    """patch (report), or segmenting: names the class of each pixel by the map's colours, or fake,
+    as in OASIS; its loss and its spectral normalisation are its own."""
+    discriminator_filters: int | None = None
+    """Width of the discriminator's first layer, if it is another than --filters (report: the
+    same; OASIS has 128)."""
     image_size: int | tuple[int, int] = 256
     """Height and width (report), one number or two, each 32, 64, 128, or a multiple of 256; of a
-    resnet of 4."""
+    resnet of 4; with --discriminator segmenting of 32."""
 
     def check(self) -> None:
         super().check()
+        check_range(1, discriminator_filters=self.discriminator_filters)
         if self.noise == "input" and self.generator != "unet":
             raise UsageError("--noise input: only --generator unet takes it; leave it out")
+        if self.discriminator == "segmenting":
+            self._check_segmenting()
+
+    def _check_segmenting(self):
+        segmenting_halvings(self.image_size)
+        if self.direction != "map_to_aerial" or self.input_channels != 3:
+            raise UsageError(
+                "--discriminator segmenting: the classes are told by the colours of maps that are "
+                "given, so it goes with --direction map_to_aerial and --input-channels 3 alone"
+            )
+        for name in ("adversarial_loss", "gradient_penalty_weight", "discriminator_scales"):
+            if getattr(self, name) != getattr(type(self), name):
+                raise UsageError(
+                    f"--{name.replace('_', '-')}: --discriminator segmenting has a loss of its "
+                    "own, at one scale; leave it out"
+                )
 
     def check_size(self) -> None:
         if self.generator == "unet":
@@ -211,6 +234,20 @@ def _halvings(side, image_size):
     raise UsageError(
         f"--image-size {shown(image_size)}: the U-Net halves it to the end, so it must be 32, 64, "
         "128, 256, or a multiple of 256"
+    )
+
+
+def segmenting_halvings(image_size: int | tuple[int, int]) -> int:
+    """Halvings of a segmenting discriminator for an image size: the paper's 6, or 5.
+
+    Raises: UsageError for a size that cannot be halved so often.
+    """
+    for halvings in (6, 5):
+        if not any(side % 2**halvings for side in sides_of(image_size)):
+            return halvings
+    raise UsageError(
+        f"--image-size {shown(image_size)}: --discriminator segmenting halves it 5 or 6 times, so "
+        "it must be a multiple of 32"
     )
 
 

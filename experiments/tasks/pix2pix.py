@@ -12,7 +12,13 @@ from experiments.launch import pictures
 from experiments.launch.errors import UsageError
 from experiments.launch.precision import dtype_policy
 from experiments.measures.pix2pix import pix2pix_epoch_figures, pix2pix_figures
-from experiments.tasks.options import ModernOptions, Pix2PixOptions, sides_of, unet_depth
+from experiments.tasks.options import (
+    ModernOptions,
+    Pix2PixOptions,
+    segmenting_halvings,
+    sides_of,
+    unet_depth,
+)
 from experiments.tasks.reader import load_reader
 from experiments.tasks.task import About, Built, image_summary
 from tf_gen import (
@@ -20,6 +26,8 @@ from tf_gen import (
     PatchDiscriminator,
     Pix2Pix,
     ResNetGenerator,
+    SegmentedPix2Pix,
+    SegmentingDiscriminator,
     UNetGenerator,
 )
 from tf_gen.data import training_batches
@@ -126,9 +134,11 @@ class Pix2PixTask:
             "filters": config.filters, "normalization": config.normalization,
             "dtype": dtype_policy(config.precision),
         }  # fmt: skip
-        return Pix2Pix(
-            self._generator(shared),
-            self._discriminator(shared),
+        generator, discriminator = self._generator(shared), self._discriminator(shared)
+        segments = isinstance(discriminator, SegmentingDiscriminator)
+        return (SegmentedPix2Pix if segments else Pix2Pix)(
+            generator,
+            discriminator,
             adversarial_loss=config.adversarial_loss,
             adversarial_weight=config.adversarial_weight,
             reconstruction=config.reconstruction,
@@ -153,12 +163,18 @@ class Pix2PixTask:
         return (None, *self.config.sides, self.config.input_channels)
 
     def _discriminator(self, shared):
-        """The report's; of several scales, a sum of such."""
-        if self.config.spectral:
+        """The report's; of several scales, a sum of such; or one that segments."""
+        config, scales = self.config, self.config.discriminator_scales
+        shared = {**shared, "filters": config.discriminator_filters or config.filters}
+        if config.discriminator == "segmenting":
+            return SegmentingDiscriminator(
+                shared["filters"], segmenting_halvings(config.image_size), dtype=shared["dtype"],
+                name="discriminator",
+            )  # fmt: skip
+        if config.spectral:
             shared = {**shared, "normalization": "none", "spectral": True}
-        if self.config.discriminator_scales == 1:
+        if scales == 1:
             return PatchDiscriminator(name="discriminator", **shared)
-        scales = self.config.discriminator_scales
         return MultiScaleDiscriminator(scales, name="discriminator", **shared)
 
     def _optimizers(self):

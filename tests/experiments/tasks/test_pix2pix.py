@@ -21,7 +21,9 @@ from experiments.launch import cli
 from experiments.launch.errors import UsageError
 from experiments.pix2pix_maps import NAME, Config, run
 from experiments.tasks import pix2pix
+from experiments.tasks.options import segmenting_halvings
 from experiments.tasks.pix2pix import Pix2PixTask
+from tf_gen import SegmentedPix2Pix
 from tf_gen.training.history import read_csv
 
 ROOT = Path(__file__).parents[3]
@@ -182,6 +184,14 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
             marks=pytest.mark.slow,
         ),
         pytest.param({"adversarial_loss": "minimax"}, marks=pytest.mark.slow),
+        pytest.param(
+            {
+                "discriminator": "segmenting",
+                "discriminator_filters": 3,
+                "feature_matching_weight": 1.0,
+            },
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 @pytest.mark.parametrize("measured", [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -265,6 +275,26 @@ def test_averages_of_the_weights_are_shown_and_the_weights_trained_on(maps):
         np.testing.assert_array_equal(variable, before)  # recomputed for the averages alone
 
 
+def test_a_discriminator_that_segments_may_have_its_own_width(maps):
+    options = {**SMALL, "discriminator": "segmenting", "discriminator_filters": 3}
+    model = Pix2PixTask(Config(**options, data=str(maps))).untrained()
+    assert type(model) is SegmentedPix2Pix and "label_mix_loss" in model.log_names
+    assert (model.generator.filters, model.discriminator.filters) == (2, 3)
+    assert model.discriminator.halvings == 5
+
+
+@pytest.mark.parametrize(("size", "halvings"), [(32, 5), ((96, 64), 5), ((128, 64), 6), (256, 6)])
+def test_it_halves_images_as_often_as_they_can_be_halved(size, halvings):
+    assert segmenting_halvings(size) == halvings
+
+
+def test_one_of_patches_may_have_its_own_width(maps):
+    config = Config(**SMALL, data=str(maps), discriminator_filters=3)
+    model = Pix2PixTask(config).untrained()
+    assert (model.generator.filters, model.discriminator.filters) == (2, 3)
+
+
+SEGMENTING = {"discriminator": "segmenting"}
 BAD = {
     "a folder that is not there": ({"data": "/nowhere"}, "/nowhere: no such folder"),
     "a size that the U-Net can't take": ({"image_size": 100}, "--image-size 100"),
@@ -284,6 +314,22 @@ BAD = {
         {"perceptual_weight": 1.0, "output_channels": 1},
         "--perceptual-weight: its network sees",
     ),
+    "classes of a photograph": (
+        {**SEGMENTING, "direction": "aerial_to_map"},
+        "--discriminator segmenting: the classes are",
+    ),
+    "classes of a grey map": ({**SEGMENTING, "input_channels": 1}, "--input-channels 3 alone"),
+    "several that segment": (
+        {**SEGMENTING, "image_size": 64, "discriminator_scales": 2},
+        "--discriminator-scales: --",
+    ),
+    "another loss of it": ({**SEGMENTING, "adversarial_loss": "hinge"}, "--adversarial-loss: "),
+    "a penalty of it": ({**SEGMENTING, "gradient_penalty_weight": 1.0}, "leave it out"),
+    "a size that it can't halve": (
+        {**SEGMENTING, "generator": "resnet", "image_size": 60},
+        "it must be a multiple of 32",
+    ),
+    "a discriminator of nothing": ({"discriminator_filters": 0}, "--discriminator-filters 0"),
     "a run folder below a file": ({"run_dir": Path(__file__) / "x"}, "cannot be written"),
 }
 
