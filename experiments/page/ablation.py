@@ -19,11 +19,16 @@ from experiments.tasks.options import Pix2PixOptions
 from experiments.tasks.pix2pix import Pix2PixTask
 
 BASE = "report"
-RECIPES = {  # name -> what differs from the report's
+MODERN = {
+    "update": "simultaneous", "adversarial_loss": "hinge", "feature_matching_weight": 10.0,
+    "discriminator_scales": 2,
+}  # fmt: skip
+SHARES = ("epochs", "decay_epochs", "filters", "discriminator_filters")  # of the report's
+RECIPES = {  # name -> what differs from the report's; of SHARES, how much of it
     BASE: {},
     "simultaneous": {"update": "simultaneous"},
     "averages": {"average_momentum": 0.999},
-    "falling_rate": {"epochs": 0.5, "decay_epochs": 0.5},  # shares of the epochs
+    "falling_rate": {"epochs": 0.5, "decay_epochs": 0.5},
     "two_rates": {"learning_rate": 1e-4, "discriminator_learning_rate": 4e-4},
     "hinge": {"adversarial_loss": "hinge"},
     "low_lambda": {"reconstruction_weight": 10.0},
@@ -31,14 +36,16 @@ RECIPES = {  # name -> what differs from the report's
     "perceptual": {"perceptual_weight": 10.0},
     "gradient_penalty": {"gradient_penalty_weight": 1.0},
     "two_scales": {"discriminator_scales": 2},
+    "segmenting": {
+        "discriminator": "segmenting", "discriminator_filters": 0.5, "update": "simultaneous",
+    },
     "spectral": {"spectral": True},
     "instance": {"normalization": "instance"},
     "resize": {"upsampling": "resize"},
-    "resnet": {"generator": "resnet"},
-    "modern": {
-        "update": "simultaneous", "adversarial_loss": "hinge", "feature_matching_weight": 10.0,
-        "discriminator_scales": 2,
-    },
+    "resnet": {"generator": "resnet", "filters": 0.5, "discriminator_filters": 1.0},
+    "modern": MODERN,
+    "modern_resize": {**MODERN, "upsampling": "resize"},
+    "modern_averages": {**MODERN, "average_momentum": 0.999},
 }  # fmt: skip
 MOST = 1.05  # times the operations of the report's run
 MEASURES = {"val_l1": "L1", "val_ssim": "SSIM", "val_ms_ssim": "MS-SSIM"}
@@ -120,11 +127,7 @@ def _complete(config, name, seed) -> int:
     """Train one, as long as its cost allows, and measure it; returns the exit code."""
     folder = config.runs / folder_name(name, seed)
     if not (folder / "metrics.json").exists():
-        options = {"filters": config.filters, "precision": config.precision, **RECIPES[name]}
-        for part in ("epochs", "decay_epochs"):
-            if part in options:
-                options[part] = round(options[part] * config.epochs)
-        options = {"epochs": config.epochs, "image_size": config.image_size, **options}
+        options = _options(config, name)
         line = _command_line(options)
         base = AblationRun(BASE, config.runs / BASE)
         if base.finished:
@@ -138,6 +141,18 @@ def _complete(config, name, seed) -> int:
     if config.reader and not AblationRun(name, folder).values("val_map_iou"):  # trained without
         return _start("evaluate", ["--run-dir", folder, "--reader", config.reader])
     return DONE
+
+
+def _options(config, name) -> dict:
+    """Of ``pix2pix_maps``, for one recipe."""
+    full = {"filters": config.filters, "discriminator_filters": config.filters}
+    full |= dict.fromkeys(("epochs", "decay_epochs"), config.epochs)
+    recipe = {
+        option: round(value * full[option]) if option in SHARES else value
+        for option, value in RECIPES[name].items()
+    }
+    alike = ("filters", "epochs", "precision", "image_size")
+    return {option: getattr(config, option) for option in alike} | recipe
 
 
 def _command_line(options) -> list:
