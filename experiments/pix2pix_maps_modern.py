@@ -5,7 +5,7 @@
     python -m experiments.pix2pix_maps_modern --data FOLDER       on your own pairs
 
 The report's U-Net and data, against two discriminators, whose layers' features are matched, by the
-hinge loss. docs/ablation.md has what each change does alone, and what it costs.
+hinge loss. docs/runs/ablation has what each change does alone, and what it costs.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ NAME = "pix2pix_maps_modern"
 class Config(ModernOptions):
     """The same command with its --run-dir, the first line that it prints, goes on after a stop.
 
-    Of a default, (ablation) says that it is what docs/ablation.md chose, (report) that it is the
+    Of a default, (ablation) says that it is what docs/runs/ablation chose, (report) that it is the
     report's, (ours) that the report is silent.
     """
 

@@ -69,7 +69,7 @@ def ablate(config) -> int:
             folder = config.records / each.folder.name
             write_record(each, folder, pictures=False)
             write_json(folder / "operations.json", {"step_operations": each.step_operations})
-    page = config.runs / "ablation.md"
+    page = config.runs / "README.md"
     page.write_text("\n".join(page_lines(runs)), "utf-8")
     print("\n".join(_table(runs)) + f"\n{page}")
     return DONE

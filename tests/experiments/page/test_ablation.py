@@ -111,7 +111,7 @@ def test_the_table_has_costs_measures_and_of_several_seeds_their_spread(
     make_record("perceptual", val_l1=0.1, val_kid_hed=0.1, **kid)
     config = Config(runs=tmp_path / "runs", train=False, records=tmp_path / "records")
     assert run(config) == 0
-    page = (tmp_path / "runs" / "ablation.md").read_text()
+    page = (tmp_path / "runs" / "README.md").read_text()
     rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("|")}
     assert (
         "| 2 | 1.00 | 2 | 0.3 ± 0.1 | " in rows[BASE]
@@ -122,7 +122,7 @@ def test_the_table_has_costs_measures_and_of_several_seeds_their_spread(
     assert "not judged by what it was trained with" in rows["perceptual"]
     assert [*rows][2:] == [BASE, "perceptual", "two_scales"]  # in the order of the recipes
     again = Config(runs=tmp_path / "records", train=False)
-    assert run(again) == 0 and (tmp_path / "records" / "ablation.md").read_text() == page
+    assert run(again) == 0 and (tmp_path / "records" / "README.md").read_text() == page
     record = (tmp_path / "records" / BASE / "config.json").read_text()
     assert '"maps"' in record and "/a/b" not in record
 
@@ -149,6 +149,6 @@ def test_recipes_are_trained_measured_and_gone_on_with(maps, tmp_path):
     metrics = {p.parent.name: json.loads(p.read_text()) for p in tmp_path.glob("*/metrics.json")}
     assert metrics["report"]["steps"] == metrics["two_rates"]["steps"] == 6
     assert metrics["resnet"]["steps"] < 6
-    before = (tmp_path / "ablation.md").read_text()
+    before = (tmp_path / "README.md").read_text()
     assert run(Config(**small, recipes=("two_rates",))) == 0
-    assert (tmp_path / "ablation.md").read_text() == before
+    assert (tmp_path / "README.md").read_text() == before
