@@ -73,7 +73,9 @@ def readability(direction, inputs, targets, outputs, reader=None) -> dict[str, f
         evaluation.map_agreement(inputs, _translated(reader.translate, photographs, title))
         for photographs, title in ((outputs, "reading outputs"), (targets, "reading photographs"))
     )
-    return named("val", read) | named("val", real, "_real")
+    epochs = getattr(reader, "epochs", None)
+    known = {"reader_epochs": epochs} if epochs else {}
+    return named("val", read) | named("val", real, "_real") | known
 
 
 def _translated(translate, images, title):

@@ -183,12 +183,11 @@ def rivers_and_streets(runs):
         verdict = OPEN
     if verdict == SUPPORTED and len(good) < len(told):  # water, say, but no streets
         verdict = IN_PART
-    reader = runs.get("aerial_to_map")
-    known = reader and reader.finished
-    trained = f" (epochs: {reader.done})" if known else ""
+    epochs = run.figure("reader_epochs")
+    trained = f" (epochs: {epochs:.3g})" if epochs else ""
     return (
         verdict,
-        f"overlap (IoU) of the input map with the map that the `aerial_to_map` run{trained} reads "
+        f"overlap (IoU) of the input map with the map that an `aerial_to_map` run{trained} reads "
         f"in the output: {', '.join(told)}; supported where it is at least {READABLE:.0%} of the "
         f"latter{_epochs(run)}",
     )

@@ -1,14 +1,18 @@
 """The ``aerial_to_map`` run that reads generated photographs as maps."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from experiments.launch.errors import UsageError
 from experiments.launch.saved_models import load_saved_model, record_of
 from experiments.tasks.options import shown, sides_of
+from tf_gen.pretrained import run_folder
+from tf_gen.training.run_dir import RunDir
 
 
 def load_reader(path: Path | None, options):
-    """The SavedModel that ``--reader`` names, or None.
+    """What ``--reader`` names, or None: the functions of its SavedModel, and ``epochs``, how long
+    it was trained, or None.
 
     Args: options: of the run whose photographs it is to read.
     Raises: UsageError if it cannot.
@@ -28,4 +32,7 @@ def load_reader(path: Path | None, options):
         )
     if (options.input_channels, options.output_channels) != (3, 3):
         raise UsageError("--reader: only RGB maps and photographs can be read")
-    return reader
+    epochs = (RunDir(run_folder(path), writing=False).read("metrics.json") or {}).get("epochs")
+    return SimpleNamespace(
+        translate=reader.translate, sizes=reader.sizes, epochs=epochs, model=reader
+    )  # whose variables live as long as it does

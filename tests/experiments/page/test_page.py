@@ -194,8 +194,10 @@ def test_rivers_and_streets_are_judged_by_a_reader_that_knows_them(epochs, water
         for name, pair in (("water", water), ("street", street))
         for suffix, value in zip(("", "_real"), pair, strict=True)
     }
+    figures["reader_epochs"] = 8.0
     run = types.SimpleNamespace(figure=figures.get, metrics={"epochs": epochs})
-    assert JUDGES["rivers_and_streets"]({"map_to_aerial": run})[0] == verdict
+    found, evidence = JUDGES["rivers_and_streets"]({"map_to_aerial": run})
+    assert found == verdict and "an `aerial_to_map` run (epochs: 8) reads" in evidence
 
 
 def short_run(**figures):

@@ -94,6 +94,7 @@ def test_a_reader_reads_outputs_and_true_photographs(runs):
     found = evaluated(runs / "map_to_aerial", reader=runs / "aerial_to_map")
     for suffix in ("", "_real"):
         assert 0 <= found[f"val_map_recall_street{suffix}"] <= 1
+    assert found["reader_epochs"] == read(runs / "aerial_to_map", "metrics")["epochs"]
     true = evaluated(runs / "aerial_to_map")["val_map_iou"]  # it reads the same photographs
     assert found["val_map_iou_real"] == pytest.approx(true, abs=0.02)  # 8 bits in between
 
