@@ -175,7 +175,9 @@ def _direction(run, picture):
     lines += picture(run, "loss_curves", "Losses of the generator and of the discriminator")
     lines += ["Epoch by epoch, in the report's mode, and what stands beside it:", ""]
     head = ["epoch", *(n.upper().replace("_", "-") for n in _MEASURES), "mean IoU of the maps"]
-    lines += table(head, _by_epoch(run))
+    rows = _by_epoch(run)
+    known = len(head) if any(row[-1] for row in rows) else -1  # readability: since 0.2.0
+    lines += table(head[:known], [row[:known] for row in rows])
     if " of " in run.done:
         lines += ["Later epochs are missing: the same command goes on with the run.", ""]
     if len(run.epochs) > 1:
