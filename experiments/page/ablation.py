@@ -46,6 +46,7 @@ RECIPES = {  # name -> what differs from the report's; of SHARES, how much of it
     "modern": MODERN,
     "modern_resize": {**MODERN, "upsampling": "resize"},
     "modern_averages": {**MODERN, "average_momentum": 0.999},
+    "modern_resize_averages": {**MODERN, "upsampling": "resize", "average_momentum": 0.999},
 }  # fmt: skip
 MOST = 1.05  # times the operations of the report's run
 MEASURES = {"val_l1": "L1", "val_ssim": "SSIM", "val_ms_ssim": "MS-SSIM"}
