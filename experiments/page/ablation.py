@@ -19,7 +19,7 @@ from experiments.tasks.options import Pix2PixOptions
 from experiments.tasks.pix2pix import Pix2PixTask
 
 BASE = "report"
-MODERN = {
+TOGETHER = {
     "update": "simultaneous", "adversarial_loss": "hinge", "feature_matching_weight": 10.0,
     "discriminator_scales": 2,
 }  # fmt: skip
@@ -44,11 +44,12 @@ RECIPES = {  # name -> what differs from the report's; of SHARES, how much of it
     "instance": {"normalization": "instance"},
     "resize": {"upsampling": "resize"},
     "resnet": {"generator": "resnet", "filters": 0.5, "discriminator_filters": 1.0},
-    "modern": MODERN,
-    "modern_resize": {**MODERN, "upsampling": "resize"},
-    "modern_averages": {**MODERN, "average_momentum": 0.999},
-    "modern_resize_averages": {**MODERN, "upsampling": "resize", "average_momentum": 0.999},
+    "together": TOGETHER,
+    "together_resize": {**TOGETHER, "upsampling": "resize"},
+    "together_averages": {**TOGETHER, "average_momentum": 0.999},
+    "together_resize_averages": {**TOGETHER, "upsampling": "resize", "average_momentum": 0.999},
 }  # fmt: skip
+MODERN = "together_resize_averages"  # that of pix2pix_maps_modern
 MOST = 1.05  # times the operations of the report's run
 MEASURES = {"val_l1": "L1", "val_ssim": "SSIM", "val_ms_ssim": "MS-SSIM"}
 READ = {"val_map_iou": "mean IoU", "val_map_iou_street": "street", "val_map_iou_water": "water"}

@@ -206,6 +206,12 @@ class ModernOptions(Pix2PixOptions):
     update: Literal["alternating", "simultaneous"] = "simultaneous"
     """simultaneous: both networks from one pass, which pays for the second discriminator
     (ablation); alternating: the discriminators first."""
+    upsampling: Literal["transposed", "resize"] = "resize"
+    """How the generator doubles height and width: pixels repeated before a convolution (ablation),
+    or transposed convolutions."""
+    average_momentum: float = 0.999
+    """Of averages of the generator's weights over the steps, which are validated, measured and
+    exported in their place (ablation)."""
 
 
 def sides_of(image_size: int | tuple[int, int]) -> tuple[int, int]:

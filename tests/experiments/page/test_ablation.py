@@ -9,7 +9,7 @@ import tensorflow as tf
 from experiments.launch import cli
 from experiments.measures.operations import operations
 from experiments.page import ablation
-from experiments.page.ablation import BASE, RECIPES, step_operations
+from experiments.page.ablation import BASE, MODERN, RECIPES, step_operations
 from experiments.pix2pix_ablation import NAME, Config, run
 from experiments.tasks.options import ModernOptions, Pix2PixOptions
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
@@ -57,17 +57,17 @@ def test_the_operations_of_a_recipe_are_those_of_its_step():
     assert step_operations(**options) == operations(graph) > 0
 
 
-def test_the_modern_command_has_the_recipe_of_that_name():
+def test_the_modern_command_has_the_recipe_that_was_chosen():
     ours, theirs = (
         {f.name: f.default for f in dataclasses.fields(options)}
         for options in (ModernOptions, Pix2PixOptions)
     )
-    assert {k: v for k, v in ours.items() if theirs[k] != v} == RECIPES["modern"]
+    assert {k: v for k, v in ours.items() if theirs[k] != v} == RECIPES[MODERN]
 
 
 @pytest.mark.slow
 def test_the_modern_recipe_costs_what_the_reports_does():
-    report, modern = (step_operations(filters=8, **recipe) for recipe in ({}, RECIPES["modern"]))
+    report, modern = (step_operations(filters=8, **recipe) for recipe in ({}, RECIPES[MODERN]))
     assert modern <= ablation.MOST * report
 
 
