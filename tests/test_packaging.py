@@ -63,6 +63,7 @@ def test_what_the_commands_need_is_an_extra(wheel):
         assert any(package in line and "extra ==" in line and "commands" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_the_library_runs_without_them():
     code = f"import sys; sys.modules |= dict.fromkeys({OF_COMMANDS}); import tf_gen; tf_gen.VAE(8)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

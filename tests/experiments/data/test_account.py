@@ -108,6 +108,7 @@ def test_both_sets_of_faces_of_the_report_in_one_model(published, reading_alone,
     assert {name.split("/")[0] for name in listed(folder)} == {"anime", "cartoon"}
 
 
+@pytest.mark.slow
 def test_a_folder_of_odd_files_is_read_and_each_of_them_accounted_for(faces, tmp_path, capsys):
     data, folder = tmp_path / "data", tmp_path / "run"
     shutil.copytree(faces / "anime", data / "a" / "depth of two")

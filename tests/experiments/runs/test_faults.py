@@ -231,6 +231,7 @@ def test_a_disk_that_fills_up_ends_in_one_line_with_the_last_checkpoint_there(
     assert any(file.endswith(".index") for file in files) and "new" not in files
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_made_read_only_is_refused(small_disk, data, finished, tmp_path):
     done = small_disk(
         "60M", f"cp -r {finished('map_to_aerial')} $DISK/run", "mount -o remount,ro $DISK",

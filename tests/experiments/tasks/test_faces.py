@@ -215,6 +215,7 @@ def test_a_run_that_is_further_already_is_not_recorded_as_shorter(faces, run_of_
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_what_a_vae_generates_is_reconstructed_where_one_is_given(
     faces, finished, tmp_path, capsys
 ):

@@ -157,6 +157,7 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
     assert "this run is finished (6 steps); raise --epochs to go on" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -183,7 +184,7 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
             },
             marks=pytest.mark.slow,
         ),
-        pytest.param({"adversarial_loss": "minimax"}, marks=pytest.mark.slow),
+        {"adversarial_loss": "minimax"},
         pytest.param(
             {
                 "discriminator": "segmenting",
@@ -194,7 +195,7 @@ def test_a_finished_run_says_so_and_more_epochs_go_on(maps, run_of_four, capsys)
         ),
     ],
 )
-@pytest.mark.parametrize("measured", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("measured", [False, True])
 def test_every_choice_trains(maps, training_alone, tmp_path, options, measured):
     given = {**SMALL, "data": str(maps), "run_dir": tmp_path, "max_steps": 2}
     with contextlib.nullcontext() if measured else training_alone():
