@@ -65,8 +65,8 @@ def ablate(config) -> int:
             if code := config.train and _complete(config, name, seed):
                 return code
     runs = _read(config.runs)
-    if not runs:
-        raise UsageError(f"--runs {config.runs}: no finished run of a recipe there")
+    if not runs or runs[0].name != BASE:  # which the others are measured by
+        raise UsageError(f"--runs {config.runs}: no finished run of the report's recipe there")
     for run in runs if config.records else ():
         for each in (run, *run.others):
             folder = config.records / each.folder.name
@@ -178,8 +178,9 @@ def page_lines(runs) -> list[str]:
         "# Recipes of pix2pix at equal cost",
         "",
         "Written by `python -m experiments.pix2pix_ablation`. One change of the report's recipe at "
-        f"a time: {base.name} is `pix2pix_maps --filters {settings['filters']} --epochs "
-        f"{settings['epochs']} --precision {settings['precision']}` on "
+        f"a time, then several together: {base.name} is `pix2pix_maps --filters "
+        f"{settings['filters']} --epochs {settings['epochs']} --precision "
+        f"{settings['precision']}` on "
         f"{base.metrics['train_examples']:,} pairs, {settings['direction'].replace('_', ' ')}. "
         f"None may take more than {MOST} times its floating-point operations (those of "
         "convolutions and matrix products, both networks, forwards and backwards); one that takes "

@@ -175,10 +175,11 @@ class Pix2PixOptions(PairOptions):
                 "given, so it goes with --direction map_to_aerial and --input-channels 3 alone"
             )
         for name in ("adversarial_loss", "gradient_penalty_weight", "discriminator_scales"):
-            if getattr(self, name) != getattr(type(self), name):
+            default = getattr(Pix2PixOptions, name)  # that of other commands may be another
+            if getattr(self, name) != default:
                 raise UsageError(
                     f"--{name.replace('_', '-')}: --discriminator segmenting has a loss of its "
-                    "own, at one scale; leave it out"
+                    f"own, at one scale, and takes {default} alone"
                 )
 
     def check_size(self) -> None:

@@ -137,7 +137,7 @@ def test_the_table_has_costs_measures_and_of_several_seeds_their_spread(
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"train": False}, "no finished run of a recipe there"),
+        ({"train": False}, "no finished run of the report's recipe there"),
         ({"recipes": ("magic",)}, "--recipes magic: not one of report, simultaneous, "),
         ({"epochs": 1}, "--epochs 1: must be at least 2"),
     ],

@@ -325,7 +325,7 @@ BAD = {
         "--discriminator-scales: --",
     ),
     "another loss of it": ({**SEGMENTING, "adversarial_loss": "hinge"}, "--adversarial-loss: "),
-    "a penalty of it": ({**SEGMENTING, "gradient_penalty_weight": 1.0}, "leave it out"),
+    "a penalty of it": ({**SEGMENTING, "gradient_penalty_weight": 1.0}, "takes 0.0 alone"),
     "a size that it can't halve": (
         {**SEGMENTING, "generator": "resnet", "image_size": 60},
         "it must be a multiple of 32",
