@@ -400,7 +400,7 @@ class SpadeOptions(PairOptions):
     its noise (ours: none)."""
 
     def __post_init__(self):
-        if self.input_kind == "classes":  # label images have one channel, always
+        if self.input_kind == "classes" and self.input_channels == 3:  # the default
             object.__setattr__(self, "input_channels", 1)
 
     def check(self) -> None:
@@ -413,8 +413,12 @@ class SpadeOptions(PairOptions):
             raise UsageError(
                 f"--input-kind classes: --data {self.data} has no label images; give a folder"
             )
-        if self.input_kind == "colours" and self.input_channels != 3:
-            raise UsageError("--input-channels: classes by colours are read of 3")
+        wanted = {"colours": 3, "classes": 1}.get(self.input_kind, self.input_channels)
+        if self.input_channels != wanted:
+            raise UsageError(
+                f"--input-channels {self.input_channels}: --input-kind {self.input_kind} reads "
+                f"{wanted}; leave it out"
+            )
         if self.input_kind == "colours" and self.direction == "aerial_to_map":
             raise UsageError(
                 "--input-kind colours: a photograph has no map's colours; for --direction "

@@ -47,6 +47,15 @@ def test_an_update_of_one_network_leaves_the_other_bit_equal(make_pix2pix, pairs
     assert moved.pop(still) is False and list(moved.values()) == [True]
 
 
+def test_its_policy_is_that_of_the_networks_that_it_makes_and_of_no_others():
+    made = Pix2Pix(dtype="mixed_bfloat16")
+    assert made.generator.compute_dtype == made.discriminator.compute_dtype == "bfloat16"
+    mixed = Pix2Pix(UNetGenerator(2, 5), dtype="mixed_bfloat16")
+    assert mixed.generator.compute_dtype == "float32"
+    again = Pix2Pix.from_config(made.get_config())
+    assert again.generator.compute_dtype == "bfloat16" and again.dtype_policy == made.dtype_policy
+
+
 def by_hand(model, batch, adversarial, update):
     """One step written out with Keras' own Adam: the second witness."""
     inputs, targets = batch

@@ -34,6 +34,11 @@ def made(spectral=False, optimizer="adam", **options):
     return model
 
 
+def test_its_policy_is_that_of_the_networks_that_it_makes():
+    made = SegmentedPix2Pix(dtype="mixed_bfloat16")
+    assert made.generator.compute_dtype == made.discriminator.compute_dtype == "bfloat16"
+
+
 def values(model):
     return [v.numpy() for v in model.variables]
 

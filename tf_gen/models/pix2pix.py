@@ -89,6 +89,8 @@ class Pix2Pix(OwnLosses, keras.Model):
         redraw_fakes: whether the alternating update generates the fakes a second time for the
             generator's loss, as the report's step 4 says; only dropout's noise differs.
         seed: of dropout's noise, which is a pure function of (seed, step, example).
+        dtype: a Keras dtype policy, ``"mixed_bfloat16"`` for instance, of the networks that are
+            made here; those that are given keep their own.
 
     ``fit`` and ``train_step`` take batches ``(inputs, targets)``, each float32 [B, H, W, C] in
     [-1, 1]. ``call`` gives the generator's images. An epoch's logs are means over its examples,
@@ -134,8 +136,9 @@ class Pix2Pix(OwnLosses, keras.Model):
         )
         if perceptual_weight:
             check_hed()
-        self.generator = generator or UNetGenerator(name="generator")
-        self.discriminator = discriminator or PatchDiscriminator(name="discriminator")
+        policy = self.dtype_policy
+        self.generator = generator or UNetGenerator(dtype=policy, name="generator")
+        self.discriminator = discriminator or PatchDiscriminator(dtype=policy, name="discriminator")
         self.adversarial_loss = adversarial_loss
         self.adversarial_weight = adversarial_weight
         self.reconstruction = reconstruction

@@ -35,7 +35,9 @@ class SegmentedPix2Pix(Pix2Pix):
     """
 
     def __init__(self, generator=None, discriminator=None, label_mix_weight=10.0, **kwargs):
-        discriminator = discriminator or SegmentingDiscriminator(name="discriminator")
+        discriminator = discriminator or SegmentingDiscriminator(
+            dtype=kwargs.get("dtype"), name="discriminator"
+        )
         super().__init__(generator, discriminator, **kwargs)
         check_at_least(0, label_mix_weight=label_mix_weight)
         if self.adversarial_loss != NO_OTHER:

@@ -182,7 +182,11 @@ def test_the_generator_begins_with_4_pixels_or_as_the_paper_has_it(size, halving
         ({"classes": 3}, "--classes: goes with --input-kind classes"),
         ({"input_kind": "classes", "classes": 1, "data": "x"}, "--classes 1"),
         ({"input_kind": "classes", "classes": 3}, "--data synthetic has no label images"),
-        ({"input_channels": 1}, "--input-channels"),
+        ({"input_channels": 1}, "--input-channels 1: --input-kind colours reads 3"),
+        (
+            {"input_channels": 4, "input_kind": "classes", "classes": 3, "data": "x"},
+            "--input-channels 4: --input-kind classes reads 1",
+        ),
     ],
 )
 def test_options_that_cannot_be_are_refused_in_a_line(options, said, tmp_path, capsys):
