@@ -2,8 +2,10 @@
 
 import functools
 import json
+import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import tensorflow as tf
@@ -50,7 +52,9 @@ RECIPES = {  # name -> what differs from the report's; of SHARES, how much of it
     "together_resize_averages": {**TOGETHER, "upsampling": "resize", "average_momentum": 0.999},
 }  # fmt: skip
 MODERN = "together_resize_averages"  # that of pix2pix_maps_modern
+STEP = "step.json"  # in a run's folder
 MOST = 1.05  # times the operations of the report's run
+ROUNDS = 25  # of one step of each recipe
 MEASURES = {"val_l1": "L1", "val_ssim": "SSIM", "val_ms_ssim": "MS-SSIM"}
 READ = {"val_map_iou": "mean IoU", "val_map_iou_street": "street", "val_map_iou_water": "water"}
 
@@ -67,11 +71,13 @@ def ablate(config) -> int:
     runs = _read(config.runs)
     if not runs or runs[0].name != BASE:  # which the others are measured by
         raise UsageError(f"--runs {config.runs}: no finished run of the report's recipe there")
+    if config.time:
+        _time(runs)
     for run in runs if config.records else ():
         for each in (run, *run.others):
             folder = config.records / each.folder.name
             write_record(each, folder, pictures=False)
-            write_json(folder / "operations.json", {"step_operations": each.step_operations})
+            write_json(folder / STEP, {**each.step, "operations": each.step_operations})
     page = config.runs / "README.md"
     page.write_text("\n".join(page_lines(runs)), "utf-8")
     print("\n".join(_table(runs)) + f"\n{page}")
@@ -85,14 +91,16 @@ class AblationRun(Run):
         if not {"identity", "settings"} <= set(self.config):
             raise UsageError(f"{self.folder / 'config.json'}: no run's")
 
+    @property
+    def step(self) -> dict:
+        """What is known of a training step: ``operations``, of a record; ``seconds``, if timed."""
+        path = self.folder / STEP
+        return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
     @functools.cached_property
     def step_operations(self) -> int:
-        """Of one training step, counted; a record holds it."""
-        kept = self.folder / "operations.json"
-        if kept.exists():
-            return json.loads(kept.read_text("utf-8"))["step_operations"]
-        names = Pix2PixOptions.__dataclass_fields__
-        return step_operations(**{k: v for k, v in self.options.items() if k in names})
+        """Of one training step, counted."""
+        return self.step.get("operations") or step_operations(**self.options)
 
     @property
     def operations(self) -> float:
@@ -102,18 +110,40 @@ class AblationRun(Run):
 
 def step_operations(**options) -> int:
     """Of a training step of ``pix2pix_maps`` with these options."""
-    config = Pix2PixOptions(**options)
+    step, pair = _step(options)
+    return operations(step.get_concrete_function(pair).graph)
+
+
+def _step(options):
+    """A new model's training step, and what it takes; options of other commands are passed by."""
+    known = Pix2PixOptions.__dataclass_fields__.keys() - {"reader", "init_from"}
+    config = Pix2PixOptions(**{k: v for k, v in options.items() if k in known})
     task = Pix2PixTask.__new__(Pix2PixTask)  # without data
     task.config = config
-    model, shape = task.untrained(), (config.batch_size, *config.sides)
-    model.build((*shape, config.input_channels))
-    model.compile()
-    model.build_optimizers()
+    model = task.build(epoch_steps=1).model
     pair = [
-        tf.TensorSpec((*shape, channels))
+        tf.TensorSpec((config.batch_size, *config.sides, channels))
         for channels in (config.input_channels, config.output_channels)
     ]
-    return operations(tf.function(model.train_step).get_concrete_function(pair).graph)
+    return tf.function(model.train_step), pair
+
+
+def _time(runs):
+    """Write what a training step of each takes: the medians of rounds of one step of each, so that
+    whatever else the machine does falls on all of them."""
+    steps = {}
+    for run in runs:
+        step, pair = _step(run.options)
+        noise = [tf.random.stateless_uniform(spec.shape, (0, i), -1) for i, spec in enumerate(pair)]
+        steps[run] = functools.partial(step, noise)
+    seconds = {run: [] for run in runs}
+    for _ in range(ROUNDS + 2):  # the first two are longer
+        for run, step in steps.items():
+            start = time.perf_counter()
+            float(step()["generator_loss"])
+            seconds[run].append(time.perf_counter() - start)
+    for run, found in seconds.items():
+        write_json(run.folder / STEP, {**run.step, "seconds": statistics.median(found[2:])})
 
 
 def _read(folder: Path) -> list[AblationRun]:
@@ -184,7 +214,8 @@ def page_lines(runs) -> list[str]:
         f"{base.metrics['train_examples']:,} pairs, {settings['direction'].replace('_', ' ')}. "
         f"None may take more than {MOST} times its floating-point operations (those of "
         "convolutions and matrix products, both networks, forwards and backwards); one that takes "
-        "more a step is given fewer steps. Figures are of the validation pairs, by `translate`; "
+        "more a step is given fewer steps. Seconds are medians of steps timed in turns, with "
+        "nothing beside them. Figures are of the validation pairs, by `translate`; "
         "KID is by the edge detector, x 1,000, with its standard error, or, of several seeds, the "
         "standard deviation over them, as everywhere. IoU: how what an `aerial_to_map` run reads "
         "in the outputs agrees with the input maps.",
@@ -196,11 +227,11 @@ def page_lines(runs) -> list[str]:
 def _table(runs) -> list[str]:
     base = runs[0]
     read = {k: v for k, v in READ.items() if any(run.figure(k) is not None for run in runs)}
-    head = ["recipe", "options", "seeds", "operations", "minutes", *MEASURES.values(), "KID"]
+    head = ["recipe", "options", "seeds", "operations", "seconds a step", *MEASURES.values(), "KID"]
     rows = [
         [
             run.name, f"`{_said(run)}`" if _said(run) else "", 1 + len(run.others),
-            f"{run.operations / base.operations:.2f}", round(run.metrics["train_seconds"] / 60),
+            f"{run.operations / base.operations:.2f}", run.step.get("seconds", ""),
             *map(run.cell, MEASURES), _kid(run), *map(run.cell, read),
         ]
         for run in runs

@@ -80,6 +80,8 @@ class AblationOptions:
     """Height and width."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """As of pix2pix_maps."""
+    time: bool = False
+    """Time a step of each recipe, too, in turns; the machine should do nothing else."""
     reader: Path | None = None
     """A finished aerial_to_map run, which reads the generated photographs as maps."""
     records: Path | None = None

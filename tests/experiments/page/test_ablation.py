@@ -19,16 +19,17 @@ from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 def make_record(tmp_path):
     """(recipe, seed, figures) -> a record in tmp_path/runs of 100 steps."""
 
-    def make(name, seed=0, operations=1000, steps=100, **figures):
+    def make(name, seed=0, operations=1000, steps=100, seconds=0.25, **figures):
         folder = tmp_path / "runs" / (f"{name}_seed{seed}" if seed else name)
         (folder / "logs").mkdir(parents=True)
         (folder / "logs" / "epochs.csv").write_text("epoch\n1\n", "utf-8")
         options = {"filters": 4, "epochs": 2, "precision": "float32", "seed": seed,
                    "direction": "map_to_aerial", "data": "/a/b/maps", **RECIPES[name]}  # fmt: skip
         config = {"experiment": "pix2pix_maps", "identity": options, "settings": {}}
-        metrics = {"steps": steps, "train_examples": 7, "train_seconds": 120.0, **figures}
-        parts = {"config": config, "metrics": metrics}
-        parts["operations"] = {"step_operations": operations}
+        parts = {
+            "config": config, "metrics": {"steps": steps, "train_examples": 7, **figures},
+            "step": {"operations": operations, "seconds": seconds},
+        }  # fmt: skip
         for part, content in parts.items():
             (folder / f"{part}.json").write_text(json.dumps(content), "utf-8")
         return folder
@@ -121,10 +122,10 @@ def test_the_table_has_costs_measures_and_of_several_seeds_their_spread(
     page = (tmp_path / "runs" / "README.md").read_text()
     rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("|")}
     assert (
-        "| 2 | 1.00 | 2 | 0.3 ± 0.1 | " in rows[BASE]
+        "| 2 | 1.00 | 0.25 | 0.3 ± 0.1 | " in rows[BASE]
         and " | 400 ± 100 | 0.3 ± 0.07 |" in rows[BASE]
     )
-    assert "`--discriminator-scales 2` | 1 | 0.50 | 2 | 0.1 | " in rows["two_scales"]
+    assert "`--discriminator-scales 2` | 1 | 0.50 | 0.25 | 0.1 | " in rows["two_scales"]
     assert " | 200 ± 10 | " in rows["two_scales"]
     assert "not judged by what it was trained with" in rows["perceptual"]
     assert [*rows][2:] == [BASE, "perceptual", "two_scales"]  # in the order of the recipes
@@ -132,6 +133,32 @@ def test_the_table_has_costs_measures_and_of_several_seeds_their_spread(
     assert run(again) == 0 and (tmp_path / "records" / "README.md").read_text() == page
     record = (tmp_path / "records" / BASE / "config.json").read_text()
     assert '"maps"' in record and "/a/b" not in record
+
+
+def test_steps_are_timed_in_turns_and_the_medians_kept(make_record, monkeypatch, tmp_path):
+    taken = {BASE: 2.0, "two_scales": 3.0}
+    clock, order = [0.0], []
+    for name in taken:
+        make_record(name, seconds=None)
+
+    def new_step(options):
+        name = "two_scales" if options.get("discriminator_scales") else BASE
+
+        def step(batch):
+            late = 40.0 if len(order) < 4 or len(order) == 9 else 0.0  # warming up, disturbed once
+            clock[0] += taken[name] + late
+            order.append(name)
+            return {"generator_loss": tf.reduce_mean(batch[0])}
+
+        return step, [tf.TensorSpec((2, 4, 4, 3))] * 2
+
+    monkeypatch.setattr(ablation, "_step", new_step)
+    monkeypatch.setattr(ablation.time, "perf_counter", lambda: clock[0])
+    assert run(Config(runs=tmp_path / "runs", train=False, time=True)) == 0
+    assert order[:4] == [BASE, "two_scales"] * 2 and len(order) == 2 * (ablation.ROUNDS + 2)
+    for name, seconds in taken.items():
+        kept = json.loads((tmp_path / "runs" / name / "step.json").read_text())
+        assert kept == {"operations": 1000, "seconds": seconds}
 
 
 @pytest.mark.parametrize(
@@ -159,3 +186,6 @@ def test_recipes_are_trained_measured_and_gone_on_with(maps, tmp_path):
     before = (tmp_path / "README.md").read_text()
     assert run(Config(**small, recipes=("two_rates",))) == 0
     assert (tmp_path / "README.md").read_text() == before
+    assert run(Config(**small, train=False, time=True)) == 0  # of what was trained
+    kept = [json.loads(path.read_text()) for path in tmp_path.glob("*/step.json")]
+    assert len(kept) == 3 and all(step["seconds"] > 0 for step in kept)
