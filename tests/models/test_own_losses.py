@@ -162,7 +162,9 @@ def test_penalties_on_weights_are_minimised_too(name):
     assert (weights_of(model)[0] != weights_of(unpenalised)[0]).any()
 
 
-@pytest.mark.parametrize("name", ["vae", "vq_vae", "pix2pix"])
+@pytest.mark.parametrize(
+    "name", ["pix2pix", *(pytest.param(n, marks=pytest.mark.slow) for n in ("vae", "vq_vae"))]
+)
 def test_losses_that_layers_add_in_their_call_are_minimised_at_every_batch_size(name):
     plain, model = (made(name, keras.optimizers.SGD(0.0)) for _ in range(2))
     layer = model.generator if name == "pix2pix" else model.encoder

@@ -105,9 +105,9 @@ def test_a_conditional_vaes_distances_are_of_each_label_too():
 @pytest.mark.parametrize(
     "kind, left_out",
     [
-        ("vae", {"active_units", "spread_real"}),
+        pytest.param("vae", {"active_units", "spread_real"}, marks=pytest.mark.slow),
         ("cvae", {"spread_real_0", "spread_real_1"}),  # one of each class
-        ("vq_vae", set()),
+        pytest.param("vq_vae", set(), marks=pytest.mark.slow),
     ],
 )
 def test_of_one_validation_image_the_figures_are_finite_and_the_others_named(

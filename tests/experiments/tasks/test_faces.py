@@ -256,7 +256,11 @@ def test_odd_names_of_three_classes_and_their_files_do_no_harm(faces, tmp_path, 
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("vae_anime", {"normalization": "none", "kl_warmup_steps": 2, "pool_last": True}),
+        pytest.param(
+            "vae_anime",
+            {"normalization": "none", "kl_warmup_steps": 2, "pool_last": True},
+            marks=pytest.mark.slow,
+        ),
         (
             "vae_cartoon",
             {"precision": "bfloat16", "kl_weight": 4.0, "latent_dim": 3, "free_bits": 0.1},

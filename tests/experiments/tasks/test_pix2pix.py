@@ -98,6 +98,7 @@ def test_the_lines_of_a_runs_readme_translate_a_photograph(run_of_four, monkeypa
     assert found["outputs"].shape == (1, 32, 32, 3) and found["outputs"].dtype == tf.float32
 
 
+@pytest.mark.slow  # of a VQ-VAE: tests/experiments/tasks/test_faces.py
 def test_four_steps_equal_two_and_two(maps, finished, training_alone, tmp_path, capsys):
     """In a fresh process, too: tests/experiments/runs/test_faults.py."""
     for steps in (2, 4):
