@@ -46,8 +46,23 @@ def test_variables_of_another_type_than_float32_are_updated_as_by_keras(dtype):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_averages_that_warm_up_reach_back_over_a_tenth_of_the_steps(jit_compile):
+    weights = keras.Variable([1.0, -2.0])
+    optimizer = FusedAdam(0.3, use_ema=True, ema_momentum=0.5, ema_warmup=True)
+    optimizer.build([weights])
+    (average,) = (v for v in optimizer.variables if "average" in v.path)
+    step = tf.function(lambda g: optimizer.apply([g], [weights]), jit_compile=jit_compile)
+    expected = 0.0
+    for taken in range(30):
+        step(weights.value * 1.5)
+        old = min(0.5, taken / (taken + 9))
+        expected = old * expected + (1 - old) * weights.numpy()
+        np.testing.assert_allclose(average.numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_it_serialises():
-    optimizer = FusedAdam(1e-3, beta_1=0.5)
+    optimizer = FusedAdam(1e-3, beta_1=0.5, use_ema=True, ema_warmup=True)
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
     assert isinstance(copy, FusedAdam) and copy.get_config() == optimizer.get_config()
 

@@ -13,7 +13,32 @@ class FusedAdam(keras.optimizers.Adam):
     Keras' update makes many passes over the weights, their gradients and moments. Clipping,
     weight decay, averaging and gradient accumulation are the base class's; with ``amsgrad``, and
     for variables that are not float32, the update is, too.
+
+    Args:
+        ema_warmup: whether averages (``use_ema``) reach back over a tenth of the steps that there
+            were, at most: their momentum is then ``min(ema_momentum, t / (t + 9))`` after t steps,
+            as ``tf.train.ExponentialMovingAverage`` has it for so many updates. Without it the
+            weights after the first step still make up half of the averages 700 steps later, where
+            the momentum is 0.999.
     """
+
+    def __init__(self, *args, ema_warmup=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.ema_warmup = ema_warmup
+
+    def get_config(self):
+        return {**super().get_config(), "ema_warmup": self.ema_warmup}
+
+    def _update_model_variables_moving_average(self, trainable_variables):
+        if not (self.use_ema and self.ema_warmup):
+            return super()._update_model_variables_moving_average(trainable_variables)
+        steps = tf.cast(self.iterations, tf.float32)
+        new = 1.0 - tf.minimum(self.ema_momentum, steps / (steps + 9.0))
+        averages = self._model_variables_moving_average
+        for variable, average in zip(trainable_variables, averages, strict=True):
+            if average is not None:
+                share = tf.cast(new, average.dtype)
+                average.assign(average + share * (variable - average))
 
     def update_step(self, gradient, variable, learning_rate):
         # the kernel ends the process where its arguments differ in type

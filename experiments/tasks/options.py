@@ -59,7 +59,8 @@ class PairOptions(TrainingOptions):
     alone)."""
     average_momentum: float = 0.0
     """Of averages of the generator's weights over the steps, such as 0.999, which are then
-    validated, measured and exported in their place (report: none)."""
+    validated, measured and exported in their place (report: none). It grows to that: averages
+    reach back over a tenth of the steps at most."""
     update: Literal["alternating", "simultaneous"] = "alternating"
     """alternating: the discriminator first (report); simultaneous: both from one pass."""
     normalization: Literal["batch", "sync_batch", "instance", "none"] = "batch"

@@ -181,12 +181,12 @@ class Pix2PixTask:
         """The generator's and the discriminator's."""
         config, momentum = self.config, self.config.average_momentum
         own = config.discriminator_learning_rate
-        average = {"use_ema": True, "ema_momentum": momentum} if momentum else {}
+        average = {"use_ema": True, "ema_momentum": momentum, "ema_warmup": True}
         more = config.accumulation
         return (
             FusedAdam(
                 self._rate(config.learning_rate), config.beta_1, name="generator_adam",
-                **average, **more,
+                **(average if momentum else {}), **more,
             ),
             FusedAdam(
                 self._rate(config.learning_rate if own is None else own), config.beta_1,

@@ -264,11 +264,11 @@ def test_averages_of_the_weights_are_shown_and_the_weights_trained_on(maps):
     model, shown, _ = task.build(3)
     assert float(model.discriminator_optimizer.learning_rate) == 0.5
     trained, averages = model.generator.trainable_variables, None
-    for batch in task.batches(0, 3):
+    for taken, batch in enumerate(task.batches(0, 3)):
         model.train_step(batch)
-        now = [variable.numpy() for variable in trained]
+        now, old = [variable.numpy() for variable in trained], taken / (taken + 9)
         averages = averages or now
-        averages = [0.75 * a + 0.25 * b for a, b in zip(averages, now, strict=True)]
+        averages = [old * a + (1 - old) * b for a, b in zip(averages, now, strict=True)]
     moved = [v.numpy() for v in model.generator.non_trainable_variables]
     task.prepare_to_measure()
     for found, expected in zip(shown.trainable_variables, averages, strict=True):
