@@ -32,7 +32,7 @@ class Pix2PixHDTask(Pix2PixTask):
     def build(self, epoch_steps):
         built = super().build(epoch_steps)
         self.translator = of_any_size(self.translator)
-        self.reader = self.reader and of_any_size(self.reader)
+        self.reader = self.reader and _reader_of_any_size(self.reader)
         return built
 
     def _generator(self, shared):
@@ -65,5 +65,11 @@ class Pix2PixHDTask(Pix2PixTask):
 
     def measure(self, model, asked) -> dict[str, float]:
         if asked.reader:
-            asked = dataclasses.replace(asked, reader=of_any_size(asked.reader))
+            asked = dataclasses.replace(asked, reader=_reader_of_any_size(asked.reader))
         return super().measure(of_any_size(model), asked)
+
+
+def _reader_of_any_size(reader):
+    able = of_any_size(reader)
+    able.epochs = reader.epochs
+    return able

@@ -1,6 +1,7 @@
 """The figures of a translator, recomputed by hand."""
 
 import types
+import weakref
 
 import numpy as np
 import pytest
@@ -70,6 +71,19 @@ def test_images_that_do_not_fit_are_reflected_up_to_the_multiple_and_cut_back():
     np.testing.assert_array_equal(able.translate_noisy(images, 2), expected + 2)
     np.testing.assert_array_equal(of_any_size(able).translate(grown), grown[:, ::-1, ::-1])
     assert not hasattr(able, "translate_image_statistics")
+
+
+def test_a_translator_lives_as_long_as_what_was_made_of_it():
+    """A SavedModel takes its variables along."""
+
+    class SavedModel:
+        translate, sizes = np.negative, staticmethod(lambda: np.array([64, 8]))
+
+    given = SavedModel()
+    alive = weakref.ref(given)
+    able = of_any_size(given)
+    del given
+    assert alive() is not None and hasattr(able, "translate")
 
 
 def test_errors_are_those_of_each_image_averaged():

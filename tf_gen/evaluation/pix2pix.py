@@ -47,7 +47,8 @@ def of_any_size(translator):
 
     names = ("translate", "translate_noisy", "translate_image_statistics")
     functions = {n: padded(getattr(translator, n)) for n in names if hasattr(translator, n)}
-    return types.SimpleNamespace(**functions, sizes=translator.sizes)
+    # a SavedModel's variables live as long as it does
+    return types.SimpleNamespace(**functions, sizes=translator.sizes, of=translator)
 
 
 def in_report_mode(translator, images, seed=0, seen=lambda count: None):

@@ -65,7 +65,7 @@ def test_whole_images_are_measured_in_each_mode_and_a_readers_edges_mended(maps,
         return images
 
     given = types.SimpleNamespace(
-        translate=of_multiples, translate_noisy=of_multiples, sizes=lambda: (96, 32)
+        translate=of_multiples, translate_noisy=of_multiples, sizes=lambda: (96, 32), epochs=3
     )
     found = task.measure(given, Asked(reader=given))
     assert found == {"direction": "map_to_aerial"}
@@ -74,6 +74,7 @@ def test_whole_images_are_measured_in_each_mode_and_a_readers_edges_mended(maps,
         images = data.val_sides[0]
         np.testing.assert_array_equal(model.translate(images), images)
     np.testing.assert_array_equal(translator.translate_noisy(images, [0, 0]), images)
+    assert asked.reader.epochs == 3
 
 
 @pytest.mark.usefixtures("small_networks")
@@ -160,22 +161,28 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(case, maps, tmp_path, capsys
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_networks")
-def test_a_run_ends_with_a_whole_folder_goes_on_is_measured_again_and_translates(maps, tmp_path):
+def test_a_run_ends_with_a_whole_folder_goes_on_is_measured_again_and_translates(
+    maps, finished, tmp_path
+):
     given = {**SMALL, "data": str(maps), "precision": "bfloat16"}
-    for folder, steps in (("a", 2), ("a", 4), ("b", 4)):
+    given["reader"] = finished("aerial_to_map")
+    for folder, steps in (("a", 2), ("a", 7), ("b", 7)):  # six are an epoch
         assert run(Config(**given, run_dir=tmp_path / folder, max_steps=steps)) == 0
     rows = [read_csv(tmp_path / folder / "logs/steps.csv") for folder in "ab"]
     losses = [[row["generator_loss"] for row in found] for found in rows]
-    assert len(losses[0]) == 4 and losses[0] == losses[1]
-    assert len({*losses[0]}) == 4 and np.isfinite(losses[0]).all()
+    assert len(losses[0]) == 7 and losses[0] == losses[1]
+    assert len({*losses[0]}) == 7 and np.isfinite(losses[0]).all()
 
     (tmp_path / "output").mkdir()
-    options = {"run_dir": tmp_path / "a", "output": tmp_path / "output"}
+    options = {"run_dir": tmp_path / "a", "output": tmp_path / "output", "reader": given["reader"]}
     evaluate.run(evaluate.Config(**options))
     again = json.loads((tmp_path / "output/evaluation_val.json").read_text())
     before = json.loads((tmp_path / "a/metrics.json").read_text())
-    for name in ("val_l1", "val_ssim", "val_l1_report_mode", "noise_std"):
+    epoch, *_ = read_csv(tmp_path / "a/logs/epochs.csv")
+    assert 0 <= epoch["val_map_iou_report_mode"] <= 1
+    for name in ("val_l1", "val_ssim", "val_l1_report_mode", "noise_std", "val_map_iou"):
         assert again[name] == pytest.approx(before[name], abs=1e-4), name
+    assert again["reader_epochs"] == before["reader_epochs"]
     assert isinstance(load(tmp_path / "a"), LocalEnhancer)
 
     Image.effect_noise((70, 70), 90).convert("RGB").save(tmp_path / "whole.png")
