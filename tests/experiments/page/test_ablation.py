@@ -1,18 +1,30 @@
 """Recipes beside each other: what they cost, how long they are trained, what the table says."""
 
 import dataclasses
+import inspect
 import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
 
 from experiments.launch import cli
+from experiments.launch.errors import UsageError
 from experiments.measures.operations import operations
 from experiments.page import ablation
 from experiments.page.ablation import BASE, MODERN, RECIPES, step_operations
+from experiments.page.options import AblationOptions
 from experiments.pix2pix_ablation import NAME, Config, run
 from experiments.tasks.options import ModernOptions, Pix2PixOptions
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
+from tf_gen.training.history import read_csv
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -23,9 +35,11 @@ def make_record(tmp_path):
         folder = tmp_path / "runs" / (f"{name}_seed{seed}" if seed else name)
         (folder / "logs").mkdir(parents=True)
         (folder / "logs" / "epochs.csv").write_text("epoch\n1\n", "utf-8")
-        options = {"filters": 4, "epochs": 2, "precision": "float32", "seed": seed,
-                   "direction": "map_to_aerial", "data": "/a/b/maps", **RECIPES[name]}  # fmt: skip
-        config = {"experiment": "pix2pix_maps", "identity": options, "settings": {}}
+        options = {"filters": 4, "epochs": 4, "precision": "float32", "image_size": 256,
+                   "seed": seed, "direction": "map_to_aerial", "data": "/a/b/maps",
+                   **RECIPES[name]}  # fmt: skip
+        settings = {name: options.pop(name) for name in ("epochs", "data")}
+        config = {"experiment": "pix2pix_maps", "identity": options, "settings": settings}
         parts = {
             "config": config, "metrics": {"steps": steps, "train_examples": 7, **figures},
             "step": {"operations": operations, "seconds": seconds},
@@ -42,7 +56,7 @@ def started(monkeypatch):
     """The command lines that would be run."""
     lines = []
     monkeypatch.setattr(
-        ablation, "_start", lambda *line: lines.append([*map(str, line[1])]) or cli.DONE
+        ablation, "start", lambda *line: lines.append([*map(str, line[1])]) or cli.DONE
     )
     return lines
 
@@ -102,11 +116,13 @@ def test_the_rate_falls_over_the_second_half_of_the_epochs(
 ):
     make_record(BASE)
     monkeypatch.setattr(ablation, "step_operations", lambda **options: 1000)
-    config = Config(runs=tmp_path / "runs", recipes=("falling_rate",), image_size=32, filters=2)
+    config = Config(runs=tmp_path / "runs", recipes=("falling_rate",), filters=4)
     assert run(config) == 0
     (line,) = started
     told = dict(zip(line[::2], line[1::2], strict=True))
     assert (told["--epochs"], told["--decay-epochs"]) == ("2", "2")
+    odd = ablation._options(Config(epochs=5), "falling_rate")
+    assert (odd["epochs"], odd["decay_epochs"]) == (2, 3)
 
 
 def test_the_table_has_costs_measures_and_of_several_seeds_their_spread(
@@ -167,6 +183,8 @@ def test_steps_are_timed_in_turns_and_the_medians_kept(make_record, monkeypatch,
         ({"train": False}, "no finished run of the report's recipe there"),
         ({"recipes": ("magic",)}, "--recipes magic: not one of report, simultaneous, "),
         ({"epochs": 1}, "--epochs 1: must be at least 2"),
+        ({"train": False, "recipes": ("hinge",)}, "--recipes: --no-train trains and reads nothing"),
+        ({"image_size": 32}, "--recipes two_scales: --discriminator-scales 2: the last would see"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_exit_code_2(options, message, tmp_path, capsys):
@@ -174,6 +192,29 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(options, message, tmp_path, 
     assert cli.guarded(NAME, run, config) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "other, options, message",
+    [
+        ({"precision": "bfloat16"}, {"train": False}, "precision is bfloat16, and float32 in "),
+        ({"operations": 1500}, {"train": False}, "took 1.50 times the operations of "),
+        ({}, {"epochs": 9}, "report was trained with 4; give that, or another --runs"),
+    ],
+)
+def test_runs_that_cannot_be_compared_are_refused(make_record, other, options, message, tmp_path):
+    make_record(BASE)
+    folder = make_record("hinge", operations=other.get("operations", 1000))
+    config = json.loads((folder / "config.json").read_text())
+    config["identity"] |= {k: v for k, v in other.items() if k != "operations"}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UsageError, match=message):
+        run(Config(runs=tmp_path / "runs", filters=4, **options))
+
+
+def test_each_recipe_is_named_in_the_help():
+    text = inspect.getsource(AblationOptions)
+    assert not [name for name in RECIPES if not re.search(rf"\b{name}\b", text)]
 
 
 @pytest.mark.slow
@@ -189,3 +230,19 @@ def test_recipes_are_trained_measured_and_gone_on_with(maps, tmp_path):
     assert run(Config(**small, train=False, time=True)) == 0  # of what was trained
     kept = [json.loads(path.read_text()) for path in tmp_path.glob("*/step.json")]
     assert len(kept) == 3 and all(step["seconds"] > 0 for step in kept)
+
+
+@pytest.mark.slow
+def test_a_signal_reaches_the_training_that_was_started_and_it_keeps_what_it_did(maps, tmp_path):
+    line = [sys.executable, "-m", f"experiments.{NAME}", "--data", maps, "--runs", tmp_path,
+            "--epochs", "1000", "--filters", "2", "--image-size", "64"]  # fmt: skip
+    steps = tmp_path / BASE / "logs" / "steps.csv"
+    with subprocess.Popen([*map(str, line), "--recipes", "hinge"], cwd=ROOT) as process:
+        for _ in range(600):
+            if steps.exists() and len(read_csv(steps)) > 3:
+                break
+            time.sleep(0.2)
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    (checkpoint,) = (tmp_path / BASE / "checkpoints").glob("*.index")
+    assert checkpoint.stem == f"step-{read_csv(steps)[-1]['step']:.0f}"

@@ -311,7 +311,7 @@ BAD = {
     "an average of all": ({"average_momentum": 1.0}, "--average-momentum 1.0"),
     "a size of a resnet": ({"generator": "resnet", "image_size": 62}, "a multiple of 4"),
     "noise beside a resnet": ({"generator": "resnet", "noise": "input"}, "--noise input"),
-    "too many scales": ({"discriminator_scales": 2}, "or --image-size 48 or more"),
+    "too many scales": ({"discriminator_scales": 2}, "that the generator takes, of 48 or more"),
     "colours that its network lacks": (
         {"perceptual_weight": 1.0, "output_channels": 1},
         "--perceptual-weight: its network sees",
@@ -323,10 +323,17 @@ BAD = {
     "classes of a grey map": ({**SEGMENTING, "input_channels": 1}, "--input-channels 3 alone"),
     "several that segment": (
         {**SEGMENTING, "image_size": 64, "discriminator_scales": 2},
-        "--discriminator-scales: --",
+        "--discriminator-scales 1 alone",
     ),
-    "another loss of it": ({**SEGMENTING, "adversarial_loss": "hinge"}, "--adversarial-loss: "),
-    "a penalty of it": ({**SEGMENTING, "gradient_penalty_weight": 1.0}, "takes 0.0 alone"),
+    "another loss of it": (
+        {**SEGMENTING, "adversarial_loss": "hinge"},
+        "goes with --adversarial-loss non_saturating, ",
+    ),
+    "a penalty of it": (
+        {**SEGMENTING, "gradient_penalty_weight": 1.0},
+        "--gradient-penalty-weight 0.0, ",
+    ),
+    "spectral norms of it": ({**SEGMENTING, "spectral": True}, "is so always; leave it out"),
     "a size that it can't halve": (
         {**SEGMENTING, "generator": "resnet", "image_size": 60},
         "it must be a multiple of 32",

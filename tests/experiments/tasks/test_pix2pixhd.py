@@ -140,7 +140,7 @@ BAD = {
     "sides smaller than the crops": ({"load_size": 63}, "--load-size 63: is less than --image"),
     "a kept generator that is not there": ({"stage": "enhancer"}, "--stage enhancer: keeps the"),
     "edges of a grey map": ({"input_channels": 1}, "must be 3; give --no-edges"),
-    "too many scales": ({"discriminator_scales": 3}, "or --image-size 96 or more"),
+    "too many scales": ({"discriminator_scales": 3}, "that the generator takes, of 96 or more"),
     "a start that is no run": ({"init_from": "nowhere"}, "nowhere"),
 }  # fmt: skip
 
