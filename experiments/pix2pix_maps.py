@@ -6,10 +6,10 @@
     python -m experiments.pix2pix_maps --direction aerial_to_map
 
 The drawn city takes 16 minutes on two cores with AVX-512. On the published maps (100 of the pairs
-that validate) --direction aerial_to_map gives the figures of docs/runs/aerial_to_map: val_l1
-0.0366, val_ssim 0.695, val_map_iou 0.526, in 70 minutes with --precision bfloat16; the other way,
-with --epochs 6, expect those of docs/runs/map_to_aerial: val_l1 0.1300 (and val_l1_mean_colour
-0.1277: L1 is a poor judge), val_ssim 0.266, in 180 minutes on two cores with AMX.
+that validate) --precision bfloat16 gave docs/runs/map_to_aerial: val_l1 0.1264 (and
+val_l1_mean_colour 0.1277: L1 is a poor judge), val_ssim 0.265, in 113 minutes with one core to
+itself; and docs/runs/aerial_to_map: val_l1 0.0366, val_ssim 0.695, val_map_iou 0.526, in 70
+minutes with two.
 """
 
 import dataclasses

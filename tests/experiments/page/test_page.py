@@ -253,8 +253,7 @@ BY_HED = {
 }  # fmt: skip
 
 
-def test_a_records_distances_by_the_edge_detector_are_on_the_page(page, tmp_path):
-    assert "edge detector" not in page
+def test_a_records_distances_by_the_edge_detector_are_on_the_page(tmp_path):
     for name in BY_HED:
         shutil.copytree(ROOT / "docs" / "runs" / name, tmp_path / name)
         path = tmp_path / name / "metrics.json"
