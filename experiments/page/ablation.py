@@ -51,7 +51,7 @@ RECIPES = {  # name -> what differs from the report's; of SHARES, how much of it
     "together_averages": {**TOGETHER, "average_momentum": 0.999},
     "together_resize_averages": {**TOGETHER, "upsampling": "resize", "average_momentum": 0.999},
 }  # fmt: skip
-MODERN = "together_resize_averages"  # that of pix2pix_maps_modern
+MODERN = "averages"  # that of pix2pix_maps_modern
 STEP = "step.json"  # in a run's folder
 MOST = 1.05  # times the operations of the report's run
 ROUNDS = 25  # of one step of each recipe

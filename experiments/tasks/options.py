@@ -178,7 +178,7 @@ class Pix2PixOptions(PairOptions):
         if self.spectral:
             raise UsageError("--spectral: --discriminator segmenting is so always; leave it out")
         names = ("adversarial_loss", "gradient_penalty_weight", "discriminator_scales")
-        wanted = {name: getattr(Pix2PixOptions, name) for name in names}  # others' defaults differ
+        wanted = {name: getattr(Pix2PixOptions, name) for name in names}
         if any(getattr(self, name) != value for name, value in wanted.items()):
             told = ", ".join(f"--{n.replace('_', '-')} {value}" for n, value in wanted.items())
             raise UsageError(
@@ -200,23 +200,10 @@ class Pix2PixOptions(PairOptions):
 class ModernOptions(Pix2PixOptions):
     """Options of pix2pix whose defaults make better photographs at the report's cost."""
 
-    adversarial_loss: Literal["minimax", "non_saturating", "least_squares", "hinge"] = "hinge"
-    """hinge (ablation)."""
-    feature_matching_weight: float = 10.0
-    """Weight of the distance between what the discriminator's layers make of targets and of outputs
-    (ablation)."""
-    discriminator_scales: int = 2
-    """Discriminators, each of which sees the images at half the size of the one before
-    (ablation)."""
-    update: Literal["alternating", "simultaneous"] = "simultaneous"
-    """simultaneous: both networks from one pass, which pays for the second discriminator
-    (ablation); alternating: the discriminators first."""
-    upsampling: Literal["transposed", "resize"] = "resize"
-    """How the generator doubles height and width: pixels repeated before a convolution (ablation),
-    or transposed convolutions."""
     average_momentum: float = 0.999
     """Of averages of the generator's weights over the steps, which are validated, measured and
-    exported in their place (ablation)."""
+    exported in their place (ablation). It grows to that: they reach back over a tenth of the steps
+    at most."""
 
 
 def sides_of(image_size: int | tuple[int, int]) -> tuple[int, int]:
