@@ -143,9 +143,9 @@ def _time(runs):
     seconds = {run: [] for run in runs}
     for _ in range(ROUNDS + 2):  # the first two are longer
         for run, step in steps.items():
-            start = time.perf_counter()
+            before = time.perf_counter()
             float(step()["generator_loss"])
-            seconds[run].append(time.perf_counter() - start)
+            seconds[run].append(time.perf_counter() - before)
     for run, found in seconds.items():
         write_json(run.folder / STEP, {**run.step, "seconds": statistics.median(found[2:])})
 
