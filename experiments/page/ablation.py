@@ -65,6 +65,8 @@ def ablate(config) -> int:
     names = dict.fromkeys([BASE, *(config.recipes or RECIPES)]) if config.train else ()
     for name in names:
         _check_recipe(config, name)
+    if names:
+        _check_base(config)
     for seed in range(config.seeds):
         for name in names:
             if code := _complete(config, name, seed):
@@ -168,6 +170,10 @@ def _check_recipe(config, name) -> None:
         Pix2PixOptions(data=config.data, **_options(config, name)).check()
     except UsageError as error:
         raise UsageError(f"--recipes {name}: {error}") from error
+
+
+def _check_base(config) -> None:
+    """Raise UsageError if the report's recipe was trained otherwise than the others would be."""
     base = AblationRun(BASE, config.runs / BASE)
     for option, wanted in _options(config, BASE).items() if base.finished else ():
         if base.options[option] != wanted:
