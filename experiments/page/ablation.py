@@ -18,6 +18,7 @@ from experiments.page.records import write_json, write_record
 from experiments.page.runs import Run, folder_name, spread, start
 from experiments.tasks.options import Pix2PixOptions
 from experiments.tasks.pix2pix import Pix2PixTask
+from tf_gen.models.pix2pix import PENALISED
 
 BASE = "report"
 TOGETHER = {
@@ -115,9 +116,9 @@ class AblationRun(Run):
 
 
 def step_operations(**options) -> int:
-    """Of a training step of ``pix2pix_maps`` with these options."""
+    """Of a training step of ``pix2pix_maps`` with these options, in the mean over steps."""
     step, pair = _step(options)
-    return operations(step.get_concrete_function(pair).graph)
+    return round(operations(step.get_concrete_function(pair).graph, 1 / PENALISED))
 
 
 def _step(options):
