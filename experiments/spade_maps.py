@@ -4,8 +4,8 @@
     python -m experiments.spade_maps --data report       on the published maps (250 MB)
     python -m experiments.spade_maps --data FOLDER       on your own pairs
 
-The report names SPADE among pix2pix' successors (R2.1). The generator is the paper's, of 92 million
-weights: on a processor take --filters 16 and --precision bfloat16.
+The report names SPADE among pix2pix' successors (R2.1). The generator is the paper's without its
+latent vector, of 92 million weights: on a processor take --filters 16 and --precision bfloat16.
 """
 
 import dataclasses

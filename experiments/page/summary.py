@@ -131,14 +131,14 @@ def runs_section(runs) -> list[str]:
         rows.append(
             [
                 _named(run), about_data(run), size, f"{run.done} ({metrics['steps']:,} steps)",
-                options["precision"], _commits(run.config),
+                options["precision"], _commits(run),
                 f"{minutes:.0f} min" if minutes >= 1 else "", run.config.get("machine") or "",
             ]
         )  # fmt: skip
     head = ["run", "data", "size", "epochs", "precision", "commit", "training", "machine"]
     several = any(run.others for run in runs.values())
-    told = ["Of several seeds, this page shows means, ± their standard deviation; pictures, curves "
-            "and times are of the first.", ""] if several else []  # fmt: skip
+    told = ["Of several seeds, this page shows means, ± their standard deviation; pictures, "
+            "curves, epochs and times are of the first.", ""] if several else []  # fmt: skip
     return ["## The runs", "", *told, *table(head, rows)]
 
 
@@ -146,8 +146,10 @@ def _named(run):
     return f"{run.name} ({run.seeds})" if run.others else run.name
 
 
-def _commits(config):
-    return ", ".join([*config.get("earlier_commits", []), config.get("commit") or ""])
+def _commits(run):
+    configs = [each.config for each in (run, *run.others)]
+    found = [[*config.get("earlier_commits", []), config.get("commit") or ""] for config in configs]
+    return ", ".join(dict.fromkeys(sum(found, [])))
 
 
 def claims_section(runs) -> list[str]:
