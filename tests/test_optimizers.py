@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras.optimizers import SGD, LossScaleOptimizer
 
-from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient
+from tf_gen.optimizers import FiniteStep, FusedAdam, scale_for_gradient, step_counter
 
 
 def train(optimizer_class, steps=100, dtype="float32", **options):
@@ -59,6 +59,20 @@ def test_averages_that_warm_up_reach_back_over_a_tenth_of_the_steps(jit_compile)
         old = min(0.5, taken / (taken + 9))
         expected = old * expected + (1 - old) * weights.numpy()
         np.testing.assert_allclose(average.numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_averages_that_warm_up_go_by_steps_where_gradients_are_accumulated():
+    weights = keras.Variable([1.0, -2.0])
+    options = {"use_ema": True, "ema_momentum": 0.99, "ema_warmup": True}
+    optimizer = FusedAdam(0.3, gradient_accumulation_steps=2, **options)
+    optimizer.build([weights])
+    (average,) = (v for v in optimizer.variables if "average" in v.path)
+    expected = 0.0
+    for taken in range(8):
+        optimizer.apply([weights.value * 1.5], [weights])
+        old = taken / (taken + 9)
+        expected = old * expected + (1 - old) * weights.numpy()
+        np.testing.assert_allclose(average, expected, rtol=1e-5)
 
 
 def test_it_serialises():
@@ -142,9 +156,45 @@ def test_loss_scaling_skips_a_gradient_that_is_not_finite_and_counts_the_step(ba
     painter = Painter(LossScaleOptimizer(SGD(0.5), initial_scale=64.0), jit_compile)
     assert painter.step(first=(2.0, bad)) == 1.0
     assert painter.values == [[1, 1], [1], 10] and float(painter.optimizer.dynamic_scale) == 32
-    assert int(painter.optimizer.iterations) == 1
+    assert int(step_counter(painter.optimizer)) == 1 and int(painter.optimizer.iterations) == 0
     assert np.isnan(painter.step(loss=bad))  # a loss is not scaled: nothing cures it
     assert painter.values == [[1, 1], [1], 10] and float(painter.optimizer.dynamic_scale) == 32
+
+
+@compiled_or_not
+@pytest.mark.parametrize(
+    "options", [{"gradient_accumulation_steps": 2}, {"use_ema": True, "ema_momentum": 0.5}]
+)
+def test_after_a_step_that_loss_scaling_skips_all_goes_on_as_with_keras_alone(options, jit_compile):
+    optimizers = [LossScaleOptimizer(FusedAdam(0.5, **options), 1.0) for _ in range(2)]
+    ours, plain = Painter(optimizers[0], jit_compile), [tf.Variable(w) for w in ([1.0, 1.0], [1.0])]
+    for first in ([np.inf, 1.0], [2.0, 4.0], [1.0, np.nan], [3.0, 1.0], [1.0, 2.0], [2.0, 5.0]):
+        ours.step(first=first)
+        optimizers[1].apply([tf.constant(first), tf.constant([8.0])], plain)
+    assert int(step_counter(optimizers[0])) == 6 and int(optimizers[0].iterations) in (2, 4)
+    for a, b in zip(optimizers[0].inner_optimizer.variables,
+                    optimizers[1].inner_optimizer.variables, strict=True):  # fmt: skip
+        np.testing.assert_allclose(a, b, rtol=1e-6, err_msg=a.path)
+    np.testing.assert_allclose(ours.weights[0], plain[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("replica", [0, 1])
+def test_an_overflow_on_any_replica_is_skipped_on_all(two_replicas, replica):
+    with two_replicas.scope():
+        painter = Painter(LossScaleOptimizer(SGD(0.5), initial_scale=64.0))
+
+    @tf.function
+    def step():
+        here = tf.distribute.get_replica_context().replica_id_in_sync_group
+        first = tf.where(here == replica, [2.0, np.inf], [2.0, 4.0])
+        update = FiniteStep(painter)
+        update("painter", painter.optimizer, 1.0, [first, tf.constant([8.0])], painter.weights)
+        update.end()
+
+    two_replicas.run(step)
+    for weights in painter.weights:
+        np.testing.assert_array_equal(weights.value.values, np.ones((2, *weights.shape)))
+    assert [float(v) for v in painter.optimizer.dynamic_scale.value.values] == [32, 32]
 
 
 @pytest.mark.parametrize("bad", [False, True])

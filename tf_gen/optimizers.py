@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tf_gen.replicas import replica_count
+from tf_gen.replicas import all_reduce_sum, replica_count
 
 
 @keras.saving.register_keras_serializable("tf_gen")
@@ -16,10 +16,10 @@ class FusedAdam(keras.optimizers.Adam):
 
     Args:
         ema_warmup: whether averages (``use_ema``) reach back over a tenth of the steps that there
-            were, at most: their momentum is then ``min(ema_momentum, t / (t + 9))`` after t steps,
-            as ``tf.train.ExponentialMovingAverage`` has it for so many updates. Without it the
-            weights after the first step still make up half of the averages 700 steps later, where
-            the momentum is 0.999.
+            were, at most: their momentum is then ``min(ema_momentum, t / (t + 9))`` after t steps
+            (of which gradient accumulation makes several an update). Without it the weights after
+            the first step still make up half of the averages 700 steps later, where the momentum
+            is 0.999.
     """
 
     def __init__(self, *args, ema_warmup=False, **kwargs):
@@ -32,7 +32,7 @@ class FusedAdam(keras.optimizers.Adam):
     def _update_model_variables_moving_average(self, trainable_variables):
         if not (self.use_ema and self.ema_warmup):
             return super()._update_model_variables_moving_average(trainable_variables)
-        steps = tf.cast(self.iterations, tf.float32)
+        steps = tf.cast(self._iterations, tf.float32)
         new = 1.0 - tf.minimum(self.ema_momentum, steps / (steps + 9.0))
         averages = self._model_variables_moving_average
         for variable, average in zip(trainable_variables, averages, strict=True):
@@ -74,16 +74,27 @@ def scale_for_gradient(optimizer, loss):
 
 def step_counter(optimizer):
     """The variable that counts an optimiser's steps, by which noise and warm-up go. Where gradients
-    are accumulated over several, ``iterations`` counts these as one."""
-    return getattr(optimizer, "inner_optimizer", optimizer)._iterations
+    are accumulated over several, ``iterations`` counts these as one; and steps that loss scaling
+    skips, which only its own counter has (``_apply``), not at all."""
+    return optimizer._iterations
+
+
+def _scales(optimizer):
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def _apply(optimizer, gradients, variables):
-    """Apply gradients; a step that loss scaling skips counts as one, too."""
-    step = step_counter(optimizer) + 1
     optimizer.apply(gradients, variables)
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        step_counter(optimizer).assign(step)
+    if _scales(optimizer):  # Keras leaves this counter alone, and moves the inner optimiser's
+        optimizer._iterations.assign_add(1)
+
+
+def _overflowing_together(gradients):
+    """Gradients of one replica, not finite where those of any replica are not: a loss-scaling
+    optimiser asks the first one alone whether to skip a step."""
+    total = tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients])
+    (spoiled,) = all_reduce_sum([0.0 * total])  # 0, or nan
+    return [tf.convert_to_tensor(g) + tf.cast(spoiled, g.dtype) for g in gradients]
 
 
 class FiniteStep:
@@ -97,7 +108,8 @@ class FiniteStep:
     kernels that write them: a branch would make the host wait. Any other branches once: there it
     costs nothing, while keeping the old weights would be one more pass over memory. Under
     ``tf.distribute`` no update may stand in a branch, so there the call raises
-    tf.errors.InvalidArgumentError with the trainable weights as they were, the averages moved.
+    tf.errors.InvalidArgumentError with the weights of this network as they were; averages, and
+    networks that were updated before it, have moved.
 
     Args:
         model: whose ``non_trainable_variables`` the forward pass may move, and whose
@@ -123,13 +135,15 @@ class FiniteStep:
             with tf.init_scope():
                 optimizer.build(variables)
         checked = [loss]
-        if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        if not _scales(optimizer):
             # One sum for all: any inf or nan in the loss or in a gradient makes it not finite.
             checked += [tf.nn.l2_loss(gradient) for gradient in gradients]
         total = tf.add_n(checked)
         self._finite.append(tf.math.is_finite(total))
         if self._replicated:
             name = f"the {network}'s loss or gradient"
+            if _scales(optimizer):
+                gradients = _overflowing_together(gradients)
             with tf.control_dependencies([tf.debugging.check_numerics(total, name)]):
                 _apply(optimizer, gradients, variables)
         elif at_once or self._compiled:

@@ -20,8 +20,9 @@ def _variables(part) -> list:
     # Variables are listed one by one: tf.train.Checkpoint does not follow a Keras model into the
     # lists that it keeps layers in, and says nothing of what it leaves out. An optimiser's rate
     # is not saved: it is the caller's, and no variable at all where it is a schedule.
-    rate = getattr(part, "_learning_rate", None)
-    return [v.value for v in part.variables if v is not rate]
+    optimizers = (part, getattr(part, "inner_optimizer", None))  # the second with loss scaling
+    rates = [getattr(optimizer, "_learning_rate", None) for optimizer in optimizers]
+    return [v.value for v in part.variables if not any(v is rate for rate in rates)]
 
 
 def _stored(prefix, name) -> list[tf.TensorSpec]:
