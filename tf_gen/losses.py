@@ -96,6 +96,7 @@ def gradient_penalty(judge, images):
 
     Args: judge: images -> logits, a tensor or a nest of them, whose sum is D.
     """
+    images = tf.convert_to_tensor(images)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
         total = tf.add_n([tf.reduce_sum(x) for x in tf.nest.flatten(judge(images))])

@@ -193,6 +193,33 @@ def test_fit_builds_a_new_model_and_trains_both_networks(make_pix2pix, pairs):
     assert len(moments) == len(new.generator.trainable_variables) > 0
 
 
+@pytest.mark.parametrize("options", [{}, pytest.param({"spectral": True}, marks=pytest.mark.slow)])
+def test_two_replicas_take_the_gradient_penalty_as_one_device_does(
+    make_pix2pix, pairs, two_replicas, halved, options
+):
+    judge = {"normalization": "none" if options else "sync_batch", **options}
+
+    def made():
+        model = make_pix2pix(gradient_penalty_weight=10.0, normalization="none", compiled=False)
+        model.discriminator = PatchDiscriminator(2, receptive_field=16, **judge)
+        model.compile(*(keras.optimizers.SGD(1e-3) for _ in range(2)))
+        model.build(pairs[0].shape)
+        return model
+
+    one = made()
+    with two_replicas.scope():
+        many = made()
+    step = tf.function(lambda batch: two_replicas.run(many.train_step, (batch,)))
+    batch = [side[:4] for side in pairs]
+    for penalised in (True, False):
+        expected = one.train_step(batch)["gradient_penalty"]
+        found = step(tuple(map(halved, batch)))["gradient_penalty"]
+        assert (expected > 0) == penalised
+        np.testing.assert_allclose(two_replicas.reduce("MEAN", found, None), expected, rtol=1e-3)
+    for a, b in zip(many.trainable_variables, one.trainable_variables, strict=True):
+        np.testing.assert_allclose(a.value.values[1], b, rtol=1e-5, atol=1e-5, err_msg=b.path)
+
+
 @pytest.mark.parametrize("scale", [lambda x: x * 255, lambda x: np.uint8(x * 127 + 127)])
 def test_fit_names_values_out_of_range(make_pix2pix, pairs, scale):
     with pytest.raises(UserError, match="divide 8-bit images by 127.5"):
@@ -217,6 +244,18 @@ def test_compile_takes_two_optimizers_by_name_or_one_for_both_and_says_which(mak
     assert model.discriminator_optimizer is not model.optimizer
     with pytest.raises(ValueError, match="generator_optimizer and discriminator_optimizer"):
         model.compile(optimizer="adam")
+
+
+def test_a_file_keeps_how_the_model_was_compiled(make_pix2pix, tmp_path):
+    model = make_pix2pix(compiled=False)
+    model.compile("sgd", "adam", jit_compile=True, steps_per_execution=4)
+    model.build((None, 32, 32, 3))
+    model.build_optimizers()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.jit_compile is True and loaded.steps_per_execution == 4
+    found = loaded.optimizer, loaded.discriminator_optimizer
+    assert [type(optimizer) for optimizer in found] == [keras.optimizers.SGD, keras.optimizers.Adam]
 
 
 @pytest.mark.parametrize(

