@@ -68,16 +68,18 @@ def ablate(config) -> int:
         _check_recipe(config, name)
     if names:
         _check_base(config)
+    _check_all(config)  # before hours of training
     for seed in range(config.seeds):
         for name in names:
             if code := _complete(config, name, seed):
                 return code
-    runs = _read(config.runs)
+            _check_all(config)
+    runs = _check_all(config)
     if not runs or runs[0].name != BASE:  # which the others are measured by
         raise UsageError(f"--runs {config.runs}: no finished run of the report's recipe there")
     for run in runs:
         for each in (run, *run.others):
-            _check_alike(each, runs[0])
+            _check_cost(each, runs[0])
     if config.time:
         _time(runs)
     for run in runs if config.records else ():
@@ -176,12 +178,26 @@ def _check_recipe(config, name) -> None:
 def _check_base(config) -> None:
     """Raise UsageError if the report's recipe was trained otherwise than the others would be."""
     base = AblationRun(BASE, config.runs / BASE)
-    for option, wanted in _options(config, BASE).items() if base.finished else ():
-        if base.options[option] != wanted:
+    if not base.finished:
+        return
+    # a record has a folder's name alone, and a folder may move
+    wanted = {**_options(config, BASE), "data": Path(config.data).name}
+    found = {**base.options, "data": Path(base.options["data"]).name}
+    for option, value in wanted.items():
+        if found[option] != value:
             raise UsageError(
-                f"--{option.replace('_', '-')} {wanted}: {base.folder} was trained with "
-                f"{base.options[option]}; give that, or another --runs"
+                f"--{option.replace('_', '-')} {value}: {base.folder} was trained with "
+                f"{found[option]}; give that, or another --runs"
             )
+
+
+def _check_all(config) -> list[AblationRun]:
+    """The finished runs, if each fits the report's. Raises: UsageError if one does not."""
+    runs = _read(config.runs)
+    for run in runs if runs and runs[0].name == BASE else ():
+        for each in (run, *run.others):
+            _check_alike(each, runs[0])
+    return runs
 
 
 def _check_alike(run, base) -> None:
@@ -197,6 +213,10 @@ def _check_alike(run, base) -> None:
             f"{run.folder}: {name} is {run.config['identity'][name]}, and {theirs.get(name)} in "
             f"{base.folder}; move one of them away"
         )
+
+
+def _check_cost(run, base) -> None:
+    """Raise UsageError where a run took more than the report's."""
     if run.operations > 1.001 * MOST * base.operations:
         raise UsageError(
             f"{run.folder}: took {run.operations / base.operations:.2f} times the operations of "

@@ -116,7 +116,7 @@ def test_the_rate_falls_over_the_second_half_of_the_epochs(
 ):
     make_record(BASE)
     monkeypatch.setattr(ablation, "step_operations", lambda **options: 1000)
-    config = Config(runs=tmp_path / "runs", recipes=("falling_rate",), filters=4)
+    config = Config(data="maps", runs=tmp_path / "runs", recipes=("falling_rate",), filters=4)
     assert run(config) == 0
     (line,) = started
     told = dict(zip(line[::2], line[1::2], strict=True))
@@ -200,9 +200,13 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(options, message, tmp_path, 
         ({"precision": "bfloat16"}, {"train": False}, "precision is bfloat16, and float32 in "),
         ({"operations": 1500}, {"train": False}, "took 1.50 times the operations of "),
         ({}, {"epochs": 9}, "report was trained with 4; give that, or another --runs"),
+        ({}, {"data": "x/cities"}, "--data cities: .*/report was trained with maps; give that"),
+        ({"precision": "bfloat16"}, {"data": "x/maps"}, "hinge: precision is bfloat16, and "),
     ],
 )
-def test_runs_that_cannot_be_compared_are_refused(make_record, other, options, message, tmp_path):
+def test_runs_that_cannot_be_compared_are_refused_before_any_is_trained(
+    make_record, started, other, options, message, tmp_path
+):
     make_record(BASE)
     folder = make_record("hinge", operations=other.get("operations", 1000))
     config = json.loads((folder / "config.json").read_text())
@@ -210,6 +214,7 @@ def test_runs_that_cannot_be_compared_are_refused(make_record, other, options, m
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(UsageError, match=message):
         run(Config(runs=tmp_path / "runs", filters=4, **options))
+    assert not started
 
 
 def test_each_recipe_is_named_in_the_help():
