@@ -77,7 +77,8 @@ class PairOptions(TrainingOptions):
     output_channels: Literal[1, 3, 4] = 3
     """Of the images that are made, likewise (report: 3)."""
     init_from: Path | None = None
-    """A run whose networks this one starts from (fine-tuning)."""
+    """A run whose networks this one starts from (fine-tuning), as its last step left them; or a
+    ready model, whose generator it starts from."""
     reader: Path | None = may_change(None)
     """For map_to_aerial: a finished aerial_to_map run, which reads the generated photographs as
     maps, when training ends and, if it is given from the start, at each epoch's end."""

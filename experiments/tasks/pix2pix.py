@@ -29,6 +29,7 @@ from tf_gen import (
     SegmentedPix2Pix,
     SegmentingDiscriminator,
     UNetGenerator,
+    load,
 )
 from tf_gen.data import training_batches
 from tf_gen.data.batches import WHOLE
@@ -37,7 +38,7 @@ from tf_gen.evaluation.pix2pix import in_report_mode
 from tf_gen.export import export_pix2pix, translations
 from tf_gen.optimizers import FusedAdam
 from tf_gen.training.callbacks import EpochSummary
-from tf_gen.training.checkpoints import read_networks
+from tf_gen.training.checkpoints import copy_weights, newest_checkpoint, read_networks
 from tf_gen.training.history import read_csv
 from tf_gen.training.schedules import LinearDecay
 from tf_gen.training.statistics import recompute_statistics
@@ -84,6 +85,7 @@ class Pix2PixTask:
             loading=_loading(config, self.served_sides),
             progress_logs=("generator_adversarial_loss", f"{config.reconstruction}_loss", "d_fake"),
             best_by="val_l1_report_mode",
+            kept="the averaged" if config.average_momentum else "the last step's",
         )
 
     def _load(self, config):
@@ -198,7 +200,6 @@ class Pix2PixTask:
         config, epoch = self.config, self.epoch_steps
         if not config.decay_epochs:
             return first
-        epoch /= config.gradient_accumulation  # in updates, which optimisers count
         return LinearDecay(first, config.epochs * epoch, config.decay_epochs * epoch)
 
     def _averaged(self):
@@ -225,12 +226,23 @@ class Pix2PixTask:
             variable.assign(value)
 
     def start(self) -> None:
-        """Read another run's networks, its optimisers left alone (fine-tuning)."""
-        if self.config.init_from:
-            read_networks(
-                self.config.init_from / "checkpoints",
-                generator=self.model.generator,
-                discriminator=self.model.discriminator,
+        """Read another run's networks, its optimisers left alone (fine-tuning); of a ready model,
+        which has no checkpoints, the generator."""
+        start, model = self.config.init_from, self.model
+        if start is None:
+            return
+        if newest_checkpoint(start / "checkpoints"):
+            both = {"generator": model.generator, "discriminator": model.discriminator}
+            read_networks(start / "checkpoints", **both)
+        else:
+            self._copy(load(start), model.generator)
+
+    def _copy(self, source, target):
+        """Copy all weights. Raises: UsageError if the networks are others."""
+        if copy_weights(source, target):
+            raise UsageError(
+                f"--init-from {self.config.init_from}: its networks are others; give the filters, "
+                "image size, normalization and other options that it was trained with"
             )
 
     def batches(self, first_step: int, last_step: int, parts=WHOLE):

@@ -3,12 +3,11 @@
 import dataclasses
 
 from experiments.data.maps import load_maps
-from experiments.launch.errors import UsageError
 from experiments.tasks.options import Pix2PixHDOptions, hd_factor, hd_load_sides
 from experiments.tasks.pix2pix import Pix2PixTask
 from tf_gen import GlobalGenerator, LocalEnhancer, MultiScaleDiscriminator, load
 from tf_gen.evaluation.pix2pix import of_any_size
-from tf_gen.training.checkpoints import copy_weights, read_networks
+from tf_gen.training.checkpoints import read_networks
 
 
 class Pix2PixHDTask(Pix2PixTask):
@@ -56,11 +55,7 @@ class Pix2PixHDTask(Pix2PixTask):
         source = load(start) if start and self.config.stage != "global" else None
         if not isinstance(source, GlobalGenerator):
             return super().start()
-        if copy_weights(source, self.model.generator.global_generator):
-            raise UsageError(
-                f"--init-from {start}: its networks are others; give the filters, normalization "
-                "and edges that it was trained with"
-            )
+        self._copy(source, self.model.generator.global_generator)
         read_networks(start / "checkpoints", discriminator=self.model.discriminator)
 
     def measure(self, model, asked) -> dict[str, float]:

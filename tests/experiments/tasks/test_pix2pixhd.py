@@ -89,6 +89,7 @@ def test_the_stages_train_the_global_generator_then_the_enhancer_then_both(maps,
     read = []
     monkeypatch.setattr(pix2pixhd, "read_networks", lambda *a, **networks: read.append(networks))
     monkeypatch.setattr(pix2pix, "read_networks", lambda *a, **networks: read.append(networks))
+    monkeypatch.setattr(pix2pix, "newest_checkpoint", lambda folder: "step-1")
 
     second = task_of(maps, stage="enhancer", init_from=maps / "first")
     enhancer = second.build(6).model.generator
