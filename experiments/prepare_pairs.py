@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.launch.cli import DONE, launch
+from experiments.launch.errors import UsageError
 from experiments.launch.options import check_range
 
 NAME = "prepare_pairs"
@@ -33,16 +34,18 @@ class Config:
     """Cut images square from their middle, and scale them to so many pixels. Default: as it is."""
     crop: float = 1.0
     """The share of the square's side to keep; 0.75 cuts the Cartoon Set's margin."""
-    factor: int = 4
-    """Of --make small: how many times."""
-    val_share: float = 0.1
-    """What is held out; equal pairs stay together."""
+    factor: int | None = None
+    """Of --make small: how many times. Default: 4."""
+    val_share: float | None = None
+    """What is held out, 0.1 by default; equal pairs stay together."""
     skip_unreadable: bool = False
     """Go on without files that cannot be read, counted and listed, instead of refusing."""
 
     def check(self) -> None:
         """Raise UsageError for a number out of range."""
         check_range(2, factor=self.factor)
+        if self.factor and self.make != "small":
+            raise UsageError(f"--factor: is of --make small, not of {self.make}; leave it out")
         check_range(1, size=self.size)
         check_range(0, 1, open_low=True, crop=self.crop, val_share=self.val_share)
 

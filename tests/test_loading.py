@@ -1,5 +1,6 @@
 """The model of a finished run: written without its optimisers, loaded as it was."""
 
+import json
 import zipfile
 
 import h5py
@@ -101,6 +102,26 @@ def test_what_is_no_finished_run_is_named(tmp_path):
     with pytest.raises(UserError, match="missing: no such file or folder; give the folder of a"):
         tf_gen.load(tmp_path / "missing")
     with pytest.raises(UserError, match="has no model.keras; let the run finish, or load its"):
+        tf_gen.load(tmp_path)
+
+
+def test_a_loaded_model_is_not_compiled(tmp_path):
+    model = tf_gen.VAE(8, latent_dim=4, **SMALL)
+    model.compile("adam")
+    model.build((None, 16, 16, 3))
+    model.save(tmp_path / "model.keras")
+    assert not tf_gen.load(tmp_path).compiled
+
+
+def test_a_file_of_something_else_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as file:
+        file.writestr("readme.txt", "nothing")
+    with pytest.raises(UserError, match="model.keras: cannot be read"):
+        tf_gen.load(tmp_path)
+    unknown = {"module": "nowhere", "class_name": "Unknown", "config": {}, "registered_name": "x>U"}
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as file:
+        file.writestr("config.json", json.dumps(unknown))
+    with pytest.raises(UserError, match="model.keras: cannot be read"):
         tf_gen.load(tmp_path)
 
 

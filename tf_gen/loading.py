@@ -33,7 +33,7 @@ def load(run) -> keras.Model:
             "tf.saved_model.load if an earlier version made it"
         )
     try:
-        return keras.saving.load_model(path)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        return keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"{path}: cannot be read ({reason}); give another file") from error

@@ -19,7 +19,7 @@ from experiments.launch.errors import UsageError
 from tf_gen import PatchDiscriminator, Pix2Pix, UNetGenerator
 from tf_gen.data import draw_pairs, load_pairs, steps_per_epoch, training_batches
 from tf_gen.data.cache import Cache
-from tf_gen.data.sources import Folder
+from tf_gen.data.sources import Folder, Unreadable
 
 SIZE, RESIZED, BATCH = 256, 286, 2  # the report's, and the paper's jitter
 PLAIN, OWN, FIRST, LATER = "plain", "tf_gen", "first epoch", "later epoch"
@@ -30,7 +30,7 @@ def measure_pipeline(config, output: Path) -> dict:
     """Draw ``pipeline.png``, and return the figures."""
     with contextlib.ExitStack() as stack:
         folder = _folder(config, stack)
-        count = len(list((folder / "train").iterdir()))
+        count = len(_files(folder))
         print(f"{count} pairs, {config.rounds} rounds")
         rates = _rates(folder, count, config.rounds)
         seconds = _step_seconds(folder, config) if config.steps else {}
@@ -60,9 +60,14 @@ def _folder(config, stack) -> Path:
     names = [name for name in source.names if name.startswith("train/")][: config.pairs]
     if not names:
         raise UsageError(f"--data {config.data}: no pairs in train/ of it")
-    for i, name in enumerate(names):
-        (folder / "train" / f"{i}{Path(name).suffix}").symlink_to((source.path / name).resolve())
+    for name in names:  # which are those of messages
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to((source.path / name).resolve())
     return folder
+
+
+def _files(folder: Path) -> list[str]:
+    return [str(path) for path in (folder / "train").rglob("*") if path.is_file()]
 
 
 def plain_batches(folder: Path):
@@ -78,12 +83,18 @@ def plain_batches(folder: Path):
         sides = sides / 127.5 - 1.0
         return sides[1], sides[0]
 
-    files = tf.data.Dataset.list_files(str(folder / "train" / "*"))
+    files = _files(folder)
+    files = tf.data.Dataset.from_tensor_slices(files).shuffle(len(files))
     return files.map(load, num_parallel_calls=tf.data.AUTOTUNE).shuffle(400).batch(BATCH)
 
 
 def _read(folder: Path, gib=None):
-    return load_pairs(folder, "train", RESIZED, cache=Cache(gib), in_full=False)
+    try:
+        return load_pairs(folder, "train", RESIZED, cache=Cache(gib), in_full=False)
+    except Unreadable as error:  # whose way out is no option of this command
+        raise UsageError(
+            f"--data: {error}".replace(", or pass skip_unreadable=True", "")
+        ) from error
 
 
 def _batches(pairs, epochs: int):

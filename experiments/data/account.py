@@ -14,6 +14,7 @@ from tf_gen.data.pairs import Pairs, files_of
 from tf_gen.data.published import sets as published
 from tf_gen.data.sources import Folder, Merged
 
+LEAST_DRAWN = 16  # pixels
 SHOWN = 20  # files not used that the run's README names; data.csv names all
 
 
@@ -88,6 +89,15 @@ def _with_others(source, told):
         *((name, "passed over", "not in one of the folders that are read") for name in outside),
         *((name, "passed over", "not the name of an image") for name in source.passed_over),
     ]
+
+
+def check_drawn(size: int) -> None:
+    """Raise UsageError for a size at which nothing can be drawn."""
+    if size < LEAST_DRAWN:
+        raise UsageError(
+            f"--image-size: drawn images have at least {LEAST_DRAWN} pixels, not {size}; give "
+            "more, or --data FOLDER"
+        )
 
 
 def write_files(path: Path, files: list[tuple[str, str, str]]) -> None:

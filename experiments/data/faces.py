@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.data.account import Account, account_of, face_files, source_of
+from experiments.data.account import Account, account_of, check_drawn, face_files, source_of
 from tf_gen.data import Faces, draw_faces
 from tf_gen.data import load_faces as read_faces
 from tf_gen.data.cache import Cache
@@ -64,6 +64,7 @@ def _unused(skipped=(), duplicates=(), to_balance=()):
 
 
 def _draw(split: str, styles, size: int) -> Faces:
+    check_drawn(size)
     count, seed = DRAWN[split], list(DRAWN).index(split)
     return Faces(
         images=np.concatenate([draw_faces(count, seed, style, size) for style in styles]),

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from experiments.data.account import Account, account_of, pair_files, source_of
+from experiments.data.account import Account, account_of, check_drawn, pair_files, source_of
 from experiments.launch.errors import UsageError
 from tf_gen.data import Pairs, draw_pairs, load_pairs
 from tf_gen.data.cache import Cache
@@ -88,6 +88,7 @@ def _read(source, config, sizes, channels) -> dict[str, Pairs]:
 
 
 def _draw(split, size, channels) -> Pairs:
+    check_drawn(max(size))
     count, (height, width) = DRAWN[split], size
     sides = draw_pairs(count, seed=list(DRAWN).index(split), size=max(size))
     aerial, street_map = (

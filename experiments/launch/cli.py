@@ -117,7 +117,8 @@ def as_options(message: str, config) -> str:
     def option(found):
         return f"--{found[1].replace('_', '-')}" + ("" if found[2] else " ")
 
-    return re.sub(rf"\b({fields})=(True)?", option, message)
+    # not within a path, whose folders may be called so
+    return re.sub(rf"(?<![^\s(])({fields})=(True)?", option, message)
 
 
 def _complain(name, message):

@@ -35,6 +35,14 @@ def check_given(**texts: str | None) -> None:
             raise UsageError(f"{_option(name)}: is empty")
 
 
+def check_untouched(options, *names: str, why: str) -> None:
+    """Raise UsageError for an option of these that is given though nothing comes of it."""
+    defaults = defaults_of(options)
+    for name in names:
+        if getattr(options, name) != defaults[name]:
+            raise UsageError(f"{_option(name)}: {why}; leave it out")
+
+
 def check_range(low, high=None, *, open_low=False, **values) -> None:
     """Raise UsageError for an option that lies outside [low, high], or (low, high].
 

@@ -20,7 +20,7 @@ from tf_gen.export import (
     translations,
 )
 from tf_gen.export.autoencoders import code_prior_functions, vae_functions
-from tf_gen.pretrained import ready_models, run_folder
+from tf_gen.pretrained import DIGESTS, ready_models, run_folder
 from tf_gen.training.run_dir import RunDir, plain_copy
 
 FUNCTIONS = {VAE: vae_functions, CodePrior: code_prior_functions}  # of ready models
@@ -34,8 +34,8 @@ def load_saved_model(option: str, path: Path, kind: str, functions):
     must have.
     Raises: UsageError if it is none, cannot be loaded, or lacks a function.
     """
-    folder = run_folder(path)
-    model = _of_ready(folder) if folder != path else _of_files(option, path)
+    ready = _ready(path)
+    model = _of_ready(ready) if ready else _of_files(option, path)
     for name in functions:
         if not callable(getattr(model, name, None)):
             raise UsageError(f"--{option} {path}: no {kind}, it has no function {name}")
@@ -50,14 +50,15 @@ def float32_saved_model(option: str, path: Path) -> Iterator[tuple[str, object |
     Yields: the folder; the run's own SavedModel, loaded, if it is another.
     Raises: UsageError as ``load_saved_model``.
     """
-    is_ready = run_folder(path) != path
-    own = None if is_ready else _of_files(option, path)
+    ready = _ready(path)
+    own = None if ready else _of_files(option, path)
     identity = record_of(path).get("identity", {})
-    if not is_ready and identity.get("precision", "float32") == "float32":
+    if not ready and identity.get("precision", "float32") == "float32":
         yield _folder_of_files(path), None
         return
     with tempfile.TemporaryDirectory() as folder:
-        write_saved_model(plain_copy(load(path), in_float32=True), path, folder)
+        model = plain_copy(load(ready or _run_of(path)), in_float32=True)
+        write_saved_model(model, path, folder)
         yield folder, own
 
 
@@ -72,7 +73,7 @@ def write_saved_model(model, path: Path, folder: str) -> None:
 
 def _served_shape(path):
     """(height, width, channels) of the images that a pix2pix was made for."""
-    if run_folder(path) == path:
+    if not _ready(path):
         signature = _of_files("model", path).signatures.get("translate_fixed")
         if signature is not None:  # older ones have none
             return signature.structured_input_signature[1]["images"].shape[1:]
@@ -81,8 +82,20 @@ def _served_shape(path):
 
 
 def record_of(path: Path) -> dict:
-    """``config.json`` of a run or a ready model; {} of what has none."""
-    return RunDir(run_folder(path), writing=False).read("config.json") or {}
+    """``config.json`` of a run, also by its saved_model/, or of a ready model; {} of what has
+    none."""
+    return RunDir(_run_of(path), writing=False).read("config.json") or {}
+
+
+def _run_of(path) -> Path:
+    folder = run_folder(path)
+    return folder.parent if folder.name == "saved_model" else folder
+
+
+def _ready(path) -> Path | None:
+    """The folder of a ready model, by its name or its path."""
+    folder = run_folder(path)
+    return folder if (folder / DIGESTS).is_file() else None
 
 
 def _of_files(option, path):

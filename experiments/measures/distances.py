@@ -33,6 +33,7 @@ class Distances:
     ):
         self.network, self._suffix, self._path = network, suffix, real_features
         self._fewest, self._most, self._batch, self._recall = fewest, most, batch, recall
+        self._of_path = None  # digest of the images that the file is of
         self._real = None  # (digest of the real images, what the network sees in them)
 
     def __call__(self, real, generated, mode="") -> dict[str, float]:
@@ -67,7 +68,9 @@ class Distances:
         return self._real[1]
 
     def _load_or_compute(self, images, digest):
-        path, network = self._path, self.network
+        network = self.network
+        self._of_path = self._of_path or digest  # the first set: of a conditional VAE, the whole
+        path = self._path if self._of_path == digest else None
         if path is None or not path.exists():
             found = self._seen(images, "real")
             if path is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.launch.errors import UsageError
-from experiments.launch.options import check_range
+from experiments.launch.options import check_range, check_untouched
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,11 @@ class ReproductionOptions:
             filters=self.filters,
             image_size=self.image_size,
         )
+        if not self.train:
+            check_untouched(
+                self, "data", "data_dir", "seeds", "maps_epochs", "max_steps", "filters",
+                "image_size", "inception_weights", why="--no-train trains and measures nothing",
+            )  # fmt: skip
         if self.data_dir is not None and self.data != "report":
             raise UsageError("--data-dir: only --data report looks there")
 
@@ -95,6 +100,8 @@ class AblationOptions:
         """Raise UsageError for a number out of range."""
         check_range(1, seeds=self.seeds, filters=self.filters, image_size=self.image_size)
         check_range(2, epochs=self.epochs)
-        for name in ("recipes", "reader"):
-            if getattr(self, name) and not self.train:
-                raise UsageError(f"--{name}: --no-train trains and reads nothing; leave it out")
+        if not self.train:
+            check_untouched(
+                self, "data", "recipes", "seeds", "epochs", "filters", "image_size", "precision",
+                "reader", why="--no-train trains and reads nothing",
+            )  # fmt: skip

@@ -55,6 +55,9 @@ class Run:
         self.config, self.metrics, self.evaluation = (
             _read_json(folder / f"{part}.json") for part in ("config", "metrics", "evaluation_val")
         )
+        steps = self.metrics.get("steps")
+        if self.evaluation.get("steps", steps) != steps:
+            self.evaluation = {}  # of before the run was gone on with
         self.epochs = read_csv(folder / "logs" / "epochs.csv")
         if self.finished:
             self._check()

@@ -57,14 +57,35 @@ def evaluate(config) -> None:
     options = run_options(record, config)
     distances = (*by_inception(config), *by_hed())
     asked = Asked(config.split, config.seed, distances, load_reader(config.reader, options))
+    task = make_task(options)
+    own = config.data is None and not _changed(task, record)
     found = {
         name if config.split == "val" else name.replace("val_", f"{config.split}_", 1): value
-        for name, value in make_task(options).measure(model, asked).items()
+        for name, value in task.measure(model, asked).items()
     }
     about = {"experiment": record["experiment"], "split": config.split, "steps": before["steps"]}
-    same = config.split == "val" and config.data is None
-    write_figures(output, f"evaluation_{config.split}", about | found, before if same else None)
+    write_figures(
+        output,
+        f"evaluation_{config.split}",
+        about | found,
+        before if own and config.split == "val" else None,
+    )
     print(f"{output}: evaluation_{config.split}.json and .md")
+
+
+def _changed(task, record) -> bool:
+    """Whether a run's data are no longer those that it was trained on; a line says so."""
+    found = {"training": task.data.train.digest, "validation": task.data.val.digest}
+    then = dict(
+        zip(found, map(record["identity"].get, ("train_digest", "val_digest")), strict=True)
+    )
+    changed = [name for name, digest in found.items() if then[name] not in (None, digest)]
+    if changed:
+        print(
+            f"warning: {task.config.data}: its {' and '.join(changed)} images are not those of the "
+            "training; figures may be of images that were trained on"
+        )
+    return bool(changed)
 
 
 def run_options(record: dict, config) -> types.SimpleNamespace:
@@ -76,6 +97,8 @@ def run_options(record: dict, config) -> types.SimpleNamespace:
     if config.data is not None:
         fields |= {"data": config.data, "data_dir": None, "skip_unreadable": True}
     if config.data_dir is not None:
+        if fields["data"] != "report":
+            raise UsageError("--data-dir: only --data report looks there; leave it out")
         fields["data_dir"] = config.data_dir
     if fields.get("data_dir"):
         fields["data_dir"] = Path(fields["data_dir"])

@@ -55,6 +55,8 @@ def _given(path: Path, height, width):
 def _own(options, kind, size):
     """Validation images of a run's own data; drawn ones if it has none, or they are not there."""
     of_pairs, style = kind in OF_PAIRS, "cartoon" if "cartoon" in kind else "anime"
+    if not kind:
+        return _drawn(options, of_pairs, style, size), "drawn images, for lack of the run's record"
     if options.data == "synthetic":
         return _drawn(options, of_pairs, style, size), "images of the drawn set that it trained on"
     published = MAPS if of_pairs else CARTOON_FACES if style == "cartoon" else ANIME_FACES

@@ -129,6 +129,8 @@ def trained_by(name: str, record: dict) -> list[str]:
     settings["run_dir"] = f"runs/{name}"
     if vq_run := settings.get("vq_run"):
         of_vq_vae = RunDir(vq_run, writing=False).read("config.json")
+        if of_vq_vae is None:
+            raise UsageError(f"--run-dir {name}: its VQ-VAE's run is not at {vq_run}")
         settings["vq_run"] = of_vq_vae["settings"]["run_dir"] = f"runs/{Path(vq_run).name}"
         before = [command(of_vq_vae)]
     return [*before, command(record)]

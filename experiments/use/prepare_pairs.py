@@ -23,6 +23,7 @@ from tf_gen.data.sources import KINDS, Folder, Unreadable
 from tf_gen.metrics.networks import HED_MEAN
 from tf_gen.progress import progress
 
+VAL_SHARE = 0.1  # where none is given
 HIDDEN = 127  # the grey of what is masked
 
 
@@ -34,10 +35,11 @@ def prepare_pairs(config) -> None:
     if not source.names:
         raise UsageError(f"--input {config.input}: no images ({KINDS}) in it")
     read, names = reader(config, source), source.names
+    given = is_split(config, names)
     make_writable(config.output.parent)
     with tempfile.TemporaryDirectory(dir=config.output.parent) as work:
         found = write_all(Path(work) / "all", names, read, config)
-        splits = split(found, config)
+        splits = split(found, config, given)
         for name, (target, parts) in found.items():
             chosen, below = splits[name]
             for part in parts:
@@ -88,15 +90,35 @@ def write_all(folder: Path, names, read, config) -> dict:
     return found
 
 
-def split(found: dict, config) -> dict[str, tuple[str, str]]:
-    """{name: (train or val, the file below it)}: as the input has it; else the smallest digests
-    validate."""
-    if {name.partition("/")[0] for name in found} in ({"train", "val"}, {"train", "test"}):
+def is_split(config, names) -> bool:
+    """Whether the input lies in train/ and val/ or test/.
+
+    Raises: UsageError if only a part of it does.
+    """
+    tops = {name.partition("/")[0] for name in names}
+    if "train" not in tops or not tops & {"val", "test"}:
+        return False
+    held_out = "val" if "val" in tops else "test"
+    if more := sorted(tops - {"train", held_out}):
+        count = f" and {len(more) - 1} more" if len(more) > 1 else ""
+        raise UsageError(
+            f"--input {config.input}: beside train/ and {held_out}/ lies {more[0]}{count}; move "
+            "away what is not to be used"
+        )
+    if config.val_share is not None:
+        raise UsageError("--val-share: the input is split already; leave it out")
+    return True
+
+
+def split(found: dict, config, given: bool) -> dict[str, tuple[str, str]]:
+    """{name: (train or val, the file below it)}: as the input has it, if it is given so; else the
+    smallest digests validate."""
+    if given:
         parted = {name: target.partition("/") for name, (target, _) in found.items()}
         return {name: ("train" if of == "train" else "val", below)
                 for name, (of, _, below) in parted.items()}  # fmt: skip
     digests = {name: "".join(parts.values()) for name, (_, parts) in found.items()}
-    count = min(max(1, round(config.val_share * len(found))), len(found) - 1)
+    count = min(max(1, round((config.val_share or VAL_SHARE) * len(found))), len(found) - 1)
     last = sorted(digests.values())[:count][-1:]
     splits = {name: ("val" if [digests[name]] <= last else "train", target)
               for name, (target, _) in found.items()}  # fmt: skip

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from experiments.launch.cli import DONE
 from experiments.launch.errors import UsageError
-from experiments.launch.output import make_writable, write_png
+from experiments.launch.output import check_ours, make_writable, write_png
 from experiments.launch.saved_models import load_saved_model
 from tf_gen.data.images import to_levels
 
@@ -19,8 +19,12 @@ def draw_images(config) -> int:
     labels = chosen_labels(config.label, classes)
     sample, sampler = chosen_sampler(model, config)
     make_writable(config.output)
-    for label in labels:
-        folder = config.output if len(labels) == 1 else config.output / classes[label]
+    folders = {
+        label: config.output if len(labels) == 1 else config.output / classes[label]
+        for label in labels
+    }
+    check_ours(folder / f"{i}.png" for folder in folders.values() for i in range(config.count))
+    for label, folder in folders.items():
         for first in range(0, config.count, BATCH):
             count = min(BATCH, config.count - first)
             for i, image in enumerate(draw(sample, label, count, config.seed, first)):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from experiments.launch.cli import DONE, PARTLY
 from experiments.launch.errors import UsageError
-from experiments.launch.output import make_writable, write_png
+from experiments.launch.output import check_ours, make_writable, write_png
 from experiments.launch.saved_models import load_saved_model
 from tf_gen.data.images import to_levels, to_unit_range
 from tf_gen.data.reading import MODES, decode, decode_labels, resize, resize_labels
@@ -83,7 +83,8 @@ def find_images(source: Path, output: Path) -> tuple[Path, list[str]]:
 
 
 def output_files(output: Path, root: Path, names: list[str]) -> list[Path]:
-    """The file to write for each name. Raises: UsageError if one of them is an input."""
+    """The file to write for each name. Raises: UsageError if one of them is an input, or
+    another file of the user's."""
     targets = [output / name for name in png_names(names)]
     # not resolve(): that raises for a link to itself, which is named when it is read
     inputs = {os.path.realpath(root / name) for name in names}
@@ -91,6 +92,7 @@ def output_files(output: Path, root: Path, names: list[str]) -> list[Path]:
         raise UsageError(
             f"--output {output}: {min(lost)} would be overwritten; give another folder"
         )
+    check_ours(targets)
     return targets
 
 

@@ -109,7 +109,7 @@ class RunDir:
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in content.items()
         }
-        temporary = self / f".{name}"
+        temporary = self / f".{os.getpid()}.{name}"  # two commands may write at once
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", "utf-8")
         os.replace(temporary, self / name)
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from experiments.benchmark import NAME, Config, run
 from experiments.benchmarks import pipeline, variants
 from experiments.benchmarks.variants import OWN, PLAIN
 from experiments.launch import cli
+from experiments.launch.errors import UsageError
 from tf_gen import UNetGenerator
 
 ROOT = Path(__file__).parents[3]
@@ -45,6 +47,16 @@ def test_the_pipelines_benchmark_measures_every_variant_in_every_round(
     assert (tmp_path / "pipeline.png").stat().st_size > 5000
     table = capsys.readouterr().out
     assert all(name in table for name in (*rates, *seconds))
+
+
+def test_a_damaged_file_of_the_users_is_named_as_it_is_called(tmp_path):
+    data = tmp_path / "data"
+    (data / "train" / "a").mkdir(parents=True)
+    (data / "train" / "a" / "photo_1.jpg").write_bytes(b"no image")
+    Image.new("RGB", (20, 10)).save(data / "train" / "photo_2.jpg")
+    said = r"--data: 1 unreadable: train/a/photo_1.jpg: .* Mend or remove what is named$"
+    with pytest.raises(UsageError, match=said):
+        measured(tmp_path, what=("pipeline",), data=str(data))
 
 
 @pytest.fixture

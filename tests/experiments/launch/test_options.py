@@ -40,6 +40,8 @@ def test_the_librarys_arguments_are_told_as_options():
     told = as_options("x.png: no image; mend it, or pass skip_unreadable=True", Options())
     assert told == "x.png: no image; mend it, or pass --skip-unreadable"
     assert as_options("crop=(2.0,): give less", Options()) == "--crop (2.0,): give less"
+    path = "runs/crop=0.5/batch_size=8: no run (batch_size=8)"
+    assert as_options(path, Options()) == "runs/crop=0.5/batch_size=8: no run (--batch-size 8)"
     assert as_options("a=1: not an option", Options()) == "a=1: not an option"
 
 

@@ -44,6 +44,17 @@ def test_of_a_large_set_the_same_images_and_their_partners_are_measured():
     assert network.shown == network.shown[:20] * 4
 
 
+def test_a_file_of_features_is_of_the_first_set_and_others_are_looked_at_anew(tmp_path):
+    whole, parts = images(20), (images(20)[:9], images(20)[9:])
+    found = []
+    for _ in range(2):  # written, then read
+        network = Grey()
+        distances = Distances(network, real_features=tmp_path / "real.npz")
+        found.append([distances(real, real[::-1]) for real in (whole, *parts)])
+        assert len(network.shown) == (60 if len(found) > 1 else 80)
+    assert found[0] == found[1]
+
+
 def test_too_small_a_set_is_left_out_and_the_network_not_asked(capsys):
     network = Grey()
     assert Distances(network, "_x", fewest=10)(images(9), images(9), "_report_mode") == {}

@@ -184,6 +184,7 @@ def test_steps_are_timed_in_turns_and_the_medians_kept(make_record, monkeypatch,
         ({"recipes": ("magic",)}, "--recipes magic: not one of report, simultaneous, "),
         ({"epochs": 1}, "--epochs 1: must be at least 2"),
         ({"train": False, "recipes": ("hinge",)}, "--recipes: --no-train trains and reads nothing"),
+        ({"train": False, "epochs": 9}, "--epochs: --no-train trains and reads nothing; leave"),
         ({"image_size": 32}, "--recipes two_scales: --discriminator-scales 2: the last would see"),
     ],
 )
@@ -199,9 +200,21 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(options, message, tmp_path, 
     [
         ({"precision": "bfloat16"}, {"train": False}, "precision is bfloat16, and float32 in "),
         ({"operations": 1500}, {"train": False}, "took 1.50 times the operations of "),
-        ({}, {"epochs": 9}, "report was trained with 4; give that, or another --runs"),
-        ({}, {"data": "x/cities"}, "--data cities: .*/report was trained with maps; give that"),
-        ({"precision": "bfloat16"}, {"data": "x/maps"}, "hinge: precision is bfloat16, and "),
+        (
+            {},
+            {"filters": 4, "epochs": 9},
+            "report was trained with 4; give that, or",
+        ),
+        (
+            {},
+            {"filters": 4, "data": "x/cities"},
+            "--data cities: .*/report was trained with maps",
+        ),
+        (
+            {"precision": "bfloat16"},
+            {"filters": 4, "data": "x/maps"},
+            "hinge: precision is bfloat16",
+        ),
     ],
 )
 def test_runs_that_cannot_be_compared_are_refused_before_any_is_trained(
@@ -213,7 +226,7 @@ def test_runs_that_cannot_be_compared_are_refused_before_any_is_trained(
     config["identity"] |= {k: v for k, v in other.items() if k != "operations"}
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(UsageError, match=message):
-        run(Config(runs=tmp_path / "runs", filters=4, **options))
+        run(Config(runs=tmp_path / "runs", **options))
     assert not started
 
 
@@ -232,7 +245,7 @@ def test_recipes_are_trained_measured_and_gone_on_with(maps, tmp_path):
     before = (tmp_path / "README.md").read_text()
     assert run(Config(**small, recipes=("two_rates",))) == 0
     assert (tmp_path / "README.md").read_text() == before
-    assert run(Config(**small, train=False, time=True)) == 0  # of what was trained
+    assert run(Config(runs=tmp_path, train=False, time=True)) == 0  # of what was trained
     kept = [json.loads(path.read_text()) for path in tmp_path.glob("*/step.json")]
     assert len(kept) == 3 and all(step["seconds"] > 0 for step in kept)
 

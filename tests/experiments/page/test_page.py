@@ -39,6 +39,16 @@ def page(runs):
     return (runs / "reproduction.md").read_text()
 
 
+def test_an_evaluation_of_before_the_run_went_on_is_passed_over(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "epochs.csv").write_text("epoch\n1\n")
+    (tmp_path / "metrics.json").write_text(json.dumps({"steps": 9, "val_mse": 1.0}))
+    for steps, expected in ((9, 2.0), (4, 1.0)):
+        evaluation = json.dumps({"steps": steps, "val_mse": 2.0})
+        (tmp_path / "evaluation_val.json").write_text(evaluation)
+        assert Run("vae_anime", tmp_path).figure("val_mse") == expected
+
+
 def test_every_section_figure_and_claim_of_the_report_has_its_place(page):
     headings = re.findall(r"^## (R\S+)", page, re.MULTILINE)
     assert headings == ["R1.1", "R1.2", "R1.3", "R2.1", "R2.2"]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from experiments import vae_anime
 from experiments.evaluate import NAME, Config, run
 from experiments.launch import cli
 from experiments.measures import distances
@@ -111,6 +112,23 @@ def test_other_data_are_measured_into_a_folder_of_their_own(runs, faces, tmp_pat
     assert found["val_mse"] != read(runs / "vae_anime", "metrics")["val_mse"]
 
 
+def test_data_that_changed_since_are_said_and_not_set_beside_the_trainings_figures(
+    faces, tmp_path, capsys
+):
+    data, run_dir = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(faces / "anime", data)
+    options = {"data": str(data), "image_size": 16, "max_steps": 1, "batch_size": 2}
+    assert vae_anime.run(vae_anime.Config(**options, latent_dim=2, run_dir=run_dir)) == 0
+    table = run_dir / "evaluation_val.md"
+    evaluated(run_dir)
+    assert "when training ended" in table.read_text()
+    assert "warning" not in capsys.readouterr().out
+    sorted(path for path in data.rglob("*") if path.is_file())[0].unlink()
+    evaluated(run_dir)
+    assert "when training ended" not in table.read_text()
+    assert f"warning: {data}: its training" in capsys.readouterr().out
+
+
 def test_fid_kid_precision_and_recall_by_a_local_graph(runs, inception_file, tmp_path, capsys):
     options = {"inception_weights": inception_file, "real_features": tmp_path / "real.npz"}
     found = evaluated(runs / "vq_vae_faces", split="train", **options)
@@ -158,6 +176,11 @@ def test_a_mistake_ends_in_one_line_and_code_2(case, tmp_path, monkeypatch, caps
     options, said = BAD[case]
     assert ends(monkeypatch, "--run-dir", tmp_path, *options) == 2
     assert said in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_a_folder_of_published_sets_is_refused_for_others(runs, monkeypatch, capsys):
+    assert ends(monkeypatch, "--run-dir", runs / "vq_vae_faces", "--data-dir", "x") == 2
+    assert "--data-dir: only --data report looks there; leave it out" in capsys.readouterr().err
 
 
 def test_a_missing_graph_is_told_with_where_it_is_published(runs, monkeypatch, capsys):

@@ -315,6 +315,9 @@ BAD = {
     "the same of a VQ-VAE": (
         "vq_vae_faces", {"image_size": 20, "pool_last": True}, "--image-size 20: the encoder",
     ),
+    "a size that is not drawn": (
+        "vae_anime", {"data": "synthetic", "image_size": 8}, "drawn images have at least 16 pixels",
+    ),
     "fewer images than a batch": ("vae_anime", {"batch_size": 64}, "--batch-size 64"),
     "no epoch": ("cvae_faces", {"epochs": 0}, "--epochs 0: must be at least 1"),
     "no latent": ("vae_anime", {"latent_dim": 0}, "--latent-dim 0: must be at least 1"),

@@ -266,8 +266,11 @@ def test_without_images_it_says_what_it_compared_on(made, tmp_path, capsys, data
     folder.mkdir()
     (folder / "saved_model").symlink_to(made("vae") / "saved_model")
     RunDir(folder, writing=False).write("config.json", record | {"settings": {"data": data}})
-    run(Config(model=folder, to="litert", output=tmp_path / "m.tflite"))
-    assert said in capsys.readouterr().out
+    for i, model in enumerate((folder, folder / "saved_model")):
+        run(Config(model=model, to="litert", output=tmp_path / f"{i}.tflite"))
+        assert said in capsys.readouterr().out
+    run(Config(model=made("vae") / "saved_model", to="litert", output=tmp_path / "m.tflite"))
+    assert "for lack of the run's record" not in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from PIL import Image
 import tf_gen
 from experiments import draw, evaluate, sample, translate
 from experiments.launch import cli
+from experiments.launch.errors import UsageError
 from experiments.launch.saved_models import load_saved_model
 from experiments.make_ready import NAME, Config, run
 from experiments.use import make_ready
@@ -66,6 +67,19 @@ def test_sample_and_translate_take_its_name(ready, maps, tmp_path):
     assert cli.guarded("translate", translate.run, options) == 0
     with Image.open(tmp_path / "maps" / "1.png") as image:
         assert image.size == (96, 48)
+
+
+def test_its_folder_is_taken_as_its_name_is(ready, tmp_path):
+    for i, model in enumerate((Path("cartoon_vae"), pretrained.ready_folder("cartoon_vae"))):
+        config = sample.Config(model=model, output=tmp_path / str(i), count=1)
+        assert cli.guarded("sample", sample.run, config) == 0
+    assert (tmp_path / "0" / "0.png").read_bytes() == (tmp_path / "1" / "0.png").read_bytes()
+
+
+def test_a_prior_whose_vq_vae_has_moved_is_named(tmp_path):
+    record = {"experiment": "vq_prior", "identity": {}, "settings": {"vq_run": "/gone"}}
+    with pytest.raises(UsageError, match="its VQ-VAE's run is not at /gone"):
+        make_ready.trained_by("cartoon_codes", record)
 
 
 @pytest.mark.slow

@@ -160,6 +160,15 @@ BAD = {
     "one image": ({"input": "one"}, "--input", "at least 2"),
     "a crop of nothing": ({"crop": 0.5}, "--crop", "--size"),
     "more than all": ({"val_share": 1.1}, "--val-share"),
+    "three parts": ({"input": "three"}, "--input", "beside train/ and val/ lies test; move away"),
+    "an image beside parts": ({"input": "beside"}, "train/ and test/ lies 0.png and 1 more; move"),
+    "a share of what is split": ({"input": "two", "val_share": 0.2}, "--val-share: the input is"),
+    "a factor for nothing": ({"factor": 8}, "--factor: is of --make small, not of grey"),
+}  # fmt: skip
+
+
+PARTS = {
+    "two": ("train", "val"), "three": ("train", "val", "test"), "beside": ("train", "test", "."),
 }  # fmt: skip
 
 
@@ -169,6 +178,9 @@ def test_a_mistake_ends_in_one_line_and_exit_code_2(case, photos, tmp_path, caps
     save(tmp_path / "other", draw(10))
     save(tmp_path / "larger", draw(12, 14))
     save(tmp_path / "one", draw(1))
+    for name, parts in PARTS.items():
+        for part in parts:
+            save(tmp_path / name / part, draw(2))
     before = sorted(tmp_path.rglob("*"))
     changed, *messages = BAD[case]
     given = {"make": "grey", "input": "photos", "output": "out"} | changed

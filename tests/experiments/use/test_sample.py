@@ -115,6 +115,15 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(models, case, tmp_path, caps
     assert message in error and error.count("\n") == 1
 
 
+def test_its_own_files_are_written_again_and_the_users_are_not(models, tmp_path, capsys):
+    config = Config(model=models / "vae", output=tmp_path, count=2)
+    assert run(config) == run(config) == 0
+    Image.new("RGB", (4, 4)).save(tmp_path / "1.png")
+    assert cli.guarded(NAME, run, config) == 2
+    assert f"{tmp_path / '1.png'} is there, and not by this command" in capsys.readouterr().err
+    assert pixels(tmp_path / "1.png").shape == (4, 4, 3)
+
+
 def test_an_output_folder_below_a_file_is_refused(models, tmp_path, capsys):
     (tmp_path / "file").touch()
     options = Config(model=models / "vae", output=tmp_path / "file" / "out")

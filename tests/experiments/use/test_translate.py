@@ -341,6 +341,16 @@ def test_an_output_that_would_overwrite_an_input_is_refused(translate, folder):
     assert "overwritten" in refused(translate, output=folder.parent)
 
 
+def test_an_output_that_would_overwrite_a_file_of_the_users_is_refused(translate, folder):
+    save(draw(4, 4), folder / "a.png")
+    own = save(draw(4, 4), folder / "old" / "a.png")
+    before = own.read_bytes()
+    assert "old/a.png is there, and not by this" in refused(translate, output=folder / "old")
+    assert own.read_bytes() == before
+    own.write_text("no image")
+    assert "old/a.png is there, and not by this" in refused(translate, output=folder / "old")
+
+
 def test_an_output_that_cannot_be_written_is_refused(translate, folder):
     save(draw(4, 4), folder / "a.png")
     (folder.parent / "file").write_text("")
