@@ -9,6 +9,7 @@ Several discriminators' logits, in any nest, give the sum of each one's (Wang et
 import tensorflow as tf
 
 from tf_gen.errors import check_choice
+from tf_gen.replicas import all_reduce_mean
 
 ADVERSARIAL = ("minimax", "non_saturating", "least_squares", "hinge")
 RECONSTRUCTION = ("l1", "l2")
@@ -168,9 +169,13 @@ def free_bits(kl_by_latent, least):
     """The KL term with ``least`` nats of each latent for nothing (Kingma et al. 2016, eq. 15):
     where it has less, nothing pulls it to 0.
 
-    Args: kl_by_latent: [D], a batch's means; least: lambda, 0 for none. Returns: float32 scalar.
+    Args: kl_by_latent: [D], a batch's means, on several replicas of each one's share, where those
+    of all say which latents have less; least: lambda, 0 for none. Returns: float32 scalar.
     """
-    return tf.reduce_sum(tf.maximum(kl_by_latent, least))
+    if not least:
+        return tf.reduce_sum(kl_by_latent)
+    (of_all,) = all_reduce_mean([kl_by_latent])
+    return tf.reduce_sum(tf.where(of_all >= least, kl_by_latent, least))
 
 
 def importance_weighted_bound(log_likelihood, draw, mean, log_var, samples):

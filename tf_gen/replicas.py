@@ -19,6 +19,11 @@ def replica_count() -> int:
     return replica.num_replicas_in_sync if replica else 1
 
 
+def mean_or_zero(values, axis=None):
+    """``tf.reduce_mean``; of no values 0: a replica may get no example of a last batch."""
+    return tf.where(tf.size(values) > 0, tf.reduce_mean(values, axis=axis), 0.0)
+
+
 def _all_reduce(how, values):
     if replica_count() == 1:
         return values

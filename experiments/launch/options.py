@@ -96,8 +96,9 @@ class TrainingOptions:
     batch_size: int = 64
     """Examples in a step (ours)."""
     gradient_accumulation: int = 1
-    """Steps whose mean gradient makes one update: as a batch so many times as large, but for batch
-    normalisation, in the memory of one (report: 1)."""
+    """Steps whose mean gradient makes one update: as a batch so many times as large, in the memory
+    of one, but for batch normalisation, free bits, and a codebook's averages and restarts (report:
+    1)."""
     learning_rate: float = 1e-3
     """Of Adam (ours)."""
     seed: int = 0

@@ -37,7 +37,7 @@ def code_prior_figures(model, data, options, asked) -> dict[str, float]:
         **named("val", {"loss": nats, **bits}),
         "val_bits_per_image": float(bits["bits_per_code"] * codes[0].size),
         "sample_seconds": _seconds(lambda: sample(TIMED)) / TIMED,
-        **_nearest(sample(COMPARED).numpy(), chosen[:COMPARED], train),
+        **_nearest(sample(COMPARED).numpy(), data.val.images[:COMPARED], train),
         **sample_distances(asked, model, chosen, tf.constant, seed),
     }
 

@@ -78,7 +78,7 @@ class Distances:
             return found
         try:
             found = metrics.Features.load(path)
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UsageError(f"--real-features {path}: no file of features") from error
         if found.network != network.name or found.digest != digest:
             raise UsageError(

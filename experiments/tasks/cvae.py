@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.launch import pictures
+from experiments.launch.errors import UsageError
 from experiments.measures.autoencoders import cvae_figures, generated_by_label, samplers
 from experiments.tasks.faces import SHOWN
 from experiments.tasks.latents import LatentTask
@@ -35,6 +36,17 @@ class CvaeTask(LatentTask):
         super().__init__(config, STYLES, by_class=True)
         self.names = self.data.train.classes
         self.about = self.tell(f"Conditional VAE on {', '.join(self.names)}", LINES, MORE)
+
+    def measure(self, model, asked) -> dict[str, float]:
+        """Raises: UsageError if the data's classes are not those that a SavedModel knows."""
+        if hasattr(model, "class_names"):
+            known = tuple(name.decode() for name in model.class_names().numpy())
+            if known != tuple(self.names):
+                raise UsageError(
+                    f"--data {self.config.data}: its classes are {', '.join(self.names)}, the "
+                    f"model's {', '.join(known)}"
+                )
+        return super().measure(model, asked)
 
     def build(self, epoch_steps: int) -> Built:
         return self.compiled(CVAE, epoch_steps, num_classes=len(self.names), name="cvae")

@@ -520,8 +520,8 @@ class VqVaeOptions(FaceOptions):
     codes: int = 512
     """Size of the codebook (ours)."""
     code_dim: int | None = None
-    """Width of its vectors; default: as many as the encoder's output has channels (report), else
-    a 1 x 1 convolution comes between."""
+    """Width of its vectors, which a 1 x 1 convolution makes. Default: as many as the encoder's
+    output has channels, without one (report)."""
     commitment_weight: float = 0.25
     """Weight of the commitment loss, beta (ours: the paper's)."""
     codebook: Literal["gradient", "ema", "finite_scalar", "residual"] = "gradient"

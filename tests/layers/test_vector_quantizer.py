@@ -265,6 +265,19 @@ def test_dead_codes_become_vectors_of_the_batch_and_live_ones_stay(codebook):
     np.testing.assert_array_equal(plain.vectors.numpy()[~used], FAR[~used])
 
 
+def test_dead_codes_become_vectors_of_the_batch_however_it_is_shared_out(two_replicas):
+    z = BATCHES[0]
+    with two_replicas.scope():
+        layer = make("ema", vectors=FAR, restart_below=0.5)
+    shares = two_replicas.experimental_distribute_values_from_function(
+        lambda context: tf.constant((z[:-5], z[-5:])[context.replica_id_in_sync_group])
+    )
+    two_replicas.run(tf.function(lambda share: layer(share, training=True)["codes"]), (shares,))
+    for copy in layer.vectors.value.values:
+        fresh = copy.numpy()[3:]
+        assert all((z == row).all(1).any() for row in fresh) and len(np.unique(fresh, axis=0)) > 1
+
+
 @pytest.mark.parametrize("codebook", ["gradient", "ema"])
 def test_restarts_go_by_the_seed_and_differ_from_batch_to_batch(codebook):
     def restarted(seed, before=0):

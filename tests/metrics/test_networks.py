@@ -41,6 +41,15 @@ def test_another_file_is_refused_and_the_right_one_named(tmp_path, content):
         metrics.load_inception(path)
 
 
+def test_a_download_cut_short_is_refused(inception_file, tmp_path):
+    with tarfile.open(tmp_path / "whole.tgz", "w:gz") as archive:
+        archive.add(inception_file, GRAPH)
+    content = (tmp_path / "whole.tgz").read_bytes()
+    (tmp_path / "cut.tgz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match="cut.tgz: not the Inception graph"):
+        metrics.load_inception(tmp_path / "cut.tgz")
+
+
 def test_an_archive_without_the_graph_is_refused(tmp_path):
     with tarfile.open(tmp_path / "other.tgz", "w:gz"):
         pass

@@ -268,6 +268,38 @@ def test_a_wrong_use_is_refused_with_the_right_one(kind, use, message, request):
         use(request.getfixturevalue(kind))
 
 
+def test_labels_are_integers_one_for_each_grid(conditional):
+    for labels in ([1], [0.0, 1.0, 1.9], [1, 0], [[1], [0], [1]]):
+        with pytest.raises(UserError, match="labels must be integers, one for each grid"):
+            conditional.sample_codes(3, labels=labels)
+    with pytest.raises(UserError, match="labels must be integers, one for each grid"):
+        conditional.log_prob(CODES, [1])
+
+
+def test_weights_of_arrays_go_with_labels_and_else_in_batches(prior, conditional):
+    for model in (prior, conditional):
+        model.compile("sgd")
+    labels, nothing = np.zeros(6, np.int32), np.zeros(6)
+    assert conditional.evaluate((CODES, labels), sample_weight=nothing, verbose=0)[0] == 0
+    with pytest.raises(UserError, match="give a tf.data.Dataset of batches .codes, None, weights."):
+        prior.evaluate(CODES, sample_weight=nothing, verbose=0)
+    batches = tf.data.Dataset.from_tensors((CODES, None, nothing))
+    assert prior.evaluate(batches, verbose=0)[0] == 0
+
+
+def test_a_configuration_serves_twice():
+    model = CodePrior(4, vq_vae=VQVAE(codes=4, filters=(4,)), grid=2, width=4, depth=1, kernel=3)
+    config = model.get_config()
+    for _ in range(2):
+        assert CodePrior.from_config(config).kernel == (3, 3)
+
+
+def test_its_vq_vae_is_not_thawed_with_it(with_images):
+    with_images.trainable = False
+    with_images.trainable = True
+    assert with_images.trainable_variables and not with_images.vq_vae.trainable_variables
+
+
 def test_what_is_out_of_range_in_a_graph_is_refused_with_the_range(prior, conditional):
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"codes must lie in 0 \.\.\. 4"):
         prior.log_prob(CODES + 1)

@@ -633,7 +633,7 @@ def test_in_float16_a_gradient_that_overflows_is_skipped_a_loss_that_is_nan_is_n
 # Two replicas ----------------------------------------------------------------------------
 
 WHOLE = {
-    "vae": {},
+    "vae": {"free_bits": 0.3},
     "cvae": {},
     "vq_vae": {},
     "vq_vae_ema": {"restart_below": 2.0},

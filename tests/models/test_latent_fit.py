@@ -142,3 +142,25 @@ def test_without_scikit_learn_one_gaussian_is_fitted_and_several_are_refused(mon
     assert isinstance(model.latent_fit, LatentFit)
     with pytest.raises(UserError, match=r"pip install 'tf_gen\[mixture\]'"):
         model.fit_latents(IMAGES, components=2)
+
+
+def test_other_weights_have_other_latents(fitted, tmp_path):
+    unfitted = VAE(**SMALL)
+    unfitted.save_weights(tmp_path / "other.weights.h5")
+    fitted.save_weights(tmp_path / "own.weights.h5")
+    unfitted.load_weights(tmp_path / "own.weights.h5")
+    assert unfitted.latent_fit is not None
+    unfitted.load_weights(tmp_path / "other.weights.h5")
+    assert unfitted.latent_fit is None
+    unfitted.fit_latents(IMAGES)
+    unfitted.compile("sgd")
+    unfitted.train_on_batch(IMAGES[:2])
+    assert unfitted.latent_fit is None
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_images_of_another_range_are_refused(batched):
+    images = 255 * IMAGES
+    given = tf.data.Dataset.from_tensor_slices(images).batch(5) if batched else images
+    with pytest.raises(UserError, match="divide 8-bit images by 255"):
+        VAE(**SMALL).fit_latents(given)

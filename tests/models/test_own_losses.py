@@ -104,6 +104,32 @@ def test_classes_and_samples_are_weighed_by_fit(given):
     )
 
 
+@pytest.mark.parametrize("method", ["fit", "evaluate", "validation_data"])
+@every_autoencoder
+def test_weights_of_arrays_are_honoured_without_targets_too(name, method):
+    model, x, nothing = made(name), inputs(name), np.zeros(4)
+    options = {"batch_size": 4, "verbose": 0}
+    if method == "fit":
+        (found,) = model.fit(x, sample_weight=nothing, **options).history["loss"]
+    elif method == "evaluate":
+        found = model.evaluate(x, sample_weight=nothing, return_dict=True, **options)["loss"]
+    else:
+        history = model.fit(x, validation_data=(x, None, nothing), **options).history
+        (found,) = history["val_loss"]
+        assert history["loss"][0] > 0
+    assert found == 0
+
+
+def test_a_replica_that_gets_no_example_of_the_last_batch_does_no_harm(two_replicas):
+    one = made("vae").evaluate(IMAGES[:3], batch_size=2, return_dict=True, verbose=0)
+    with two_replicas.scope():
+        model = made("vae")
+        model.run_eagerly = False
+    found = model.evaluate(IMAGES[:3], batch_size=2, return_dict=True, verbose=0)
+    assert np.isfinite(list(found.values())).all()
+    np.testing.assert_allclose(found["recon_loss"], one["recon_loss"], rtol=0.05)
+
+
 def test_pairs_are_weighed_alike_and_weights_refused():
     for method in ("fit", "train_on_batch"):
         with pytest.raises(UserError, match="weighs all pairs alike: leave the weights out"):

@@ -129,6 +129,29 @@ def test_the_best_epochs_weights_are_kept_across_processes(make_pix2pix, tmp_pat
     np.testing.assert_array_equal(model.generator.trainable_variables[0], best)
 
 
+def test_a_best_within_an_epoch_is_forgotten_when_the_epoch_goes_on(make_pix2pix, tmp_path):
+    model = make_pix2pix()
+    first = model.generator.trainable_variables[0]
+
+    def life(step, value):
+        checkpoints = checkpoints_of(model, tmp_path, best=model.generator, by="val_l1")
+        checkpoints.set_params({"steps": 4})
+        checkpoints.on_train_begin()
+        step_counter(model.optimizer).assign(step)
+        first.assign(np.full(first.shape, float(step)))
+        checkpoints.on_epoch_end((step - 1) // 4, {"val_l1": value})
+        model.generator.load_weights(tmp_path / "best.weights.h5")
+        found = json.loads((tmp_path / "best.json").read_text())["step"]
+        assert (first.numpy() == found).all()
+        return found
+
+    assert life(2, 0.1) == 2  # stopped within the first epoch
+    assert life(4, 0.5) == 4  # which goes on
+    assert life(6, 0.2) == 6
+    assert life(7, 0.6) == 4  # that of step 6 is no epoch's
+    assert life(8, 0.3) == 8
+
+
 def cut(file):
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tf_gen.errors import UserError, check_choice
-from tf_gen.replicas import all_reduce_sum
+from tf_gen.replicas import all_reduce_sum, mean_or_zero, replica_count
 
 from .quantizer import ESTIMATORS, Quantizer, checked_codes, estimated
 
@@ -167,16 +167,16 @@ class VectorQuantizer(Quantizer):
 
     def _random_rows(self, flat):
         """[K, D]: random vectors of the batch, of all replicas: a replica gives those that it
-        has, and 0 for the others (shares must be equal, as in ``example_seeds``)."""
+        has, and 0 for the others."""
         replica = tf.distribute.get_replica_context()
-        replicas = replica.num_replicas_in_sync if replica else 1
-        index = replica.replica_id_in_sync_group if replica else 0
-        count = tf.shape(flat)[0]
+        index, count = replica.replica_id_in_sync_group if replica else 0, tf.shape(flat)[0]
+        (counts,) = all_reduce_sum([tf.one_hot(index, replica_count(), tf.cast(count, tf.float32))])
+        counts = tf.cast(counts, tf.int32)  # of each replica
         seed = tf.stack([self.seed, tf.cast(self.batches.value, tf.int32)])
         rows = tf.random.stateless_uniform(
-            [self.codes], seed, 0, replicas * count, tf.int32, alg="philox"
+            [self.codes], seed, 0, tf.reduce_sum(counts), tf.int32, alg="philox"
         )
-        rows -= index * count
+        rows -= tf.reduce_sum(counts[:index])
         here = (rows >= 0) & (rows < count)  # [K]
         return tf.where(here[:, None], tf.gather(flat, tf.where(here, rows, 0)), 0.0)
 
@@ -252,4 +252,4 @@ class VectorQuantizerEMA(VectorQuantizer):
 
 def _mean_square(errors, weights):
     """Over all elements of [B, ..., D], each example's times its weight, [B, ...]."""
-    return tf.reduce_mean(weights * tf.reduce_mean(tf.square(errors), axis=-1))
+    return mean_or_zero(weights * tf.reduce_mean(tf.square(errors), axis=-1))

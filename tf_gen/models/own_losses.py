@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tf_gen.errors import UserError
+from tf_gen.replicas import mean_or_zero
 
 from .inputs import first_batch
 
@@ -49,8 +50,11 @@ class OwnLosses:
 
     def fit(self, x=None, y=None, *args, **kwargs):
         validation = kwargs.get("validation_data")
+        x, y = self._beside_weights(x, y, kwargs.get("sample_weight"))
         if isinstance(validation, tuple):
             self._look(*validation[:2])
+            if len(validation) == 3:
+                kwargs["validation_data"] = *self._beside_weights(*validation), validation[2]
         elif validation is not None:
             kwargs["validation_data"], _ = self._look(validation)
         x, batch = self._look(x, y)
@@ -59,6 +63,7 @@ class OwnLosses:
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         if not kwargs.get("_use_cached_eval_dataset"):  # fit has looked, and would at each epoch
+            x, y = self._beside_weights(x, y, kwargs.get("sample_weight"))
             x, _ = self._look(x, y)
         return super().evaluate(x, y, *args, **kwargs)
 
@@ -70,6 +75,15 @@ class OwnLosses:
     def takes(self):
         """keras.InputSpec of what ``call`` takes: images of any size."""
         return keras.InputSpec("float32", (None, None, None, self.channels), name="images")
+
+    def _beside_weights(self, x, y, weights=None):
+        """(x, y), for Keras passes weights of arrays on only beside a y."""
+        arrays = hasattr(x, "shape") or isinstance(x, tuple | list)
+        return self.as_x_and_y(x) if arrays and y is None and weights is not None else (x, y)
+
+    def as_x_and_y(self, x):
+        """What ``fit`` takes as x alone, as x and y: images are their own targets."""
+        return x, x
 
     def before_training(self, batch):
         """Called by ``fit`` with its first batch, None where looking would cost it."""
@@ -98,7 +112,7 @@ def example_mean(values, weights=None):
     if weights is not None:
         weights = tf.cast(weights, values.dtype)
         values *= tf.reshape(weights, [-1] + [1] * (len(values.shape) - 1))
-    return tf.reduce_mean(values, axis=0)
+    return mean_or_zero(values, axis=0)
 
 
 def with_added(loss, model):

@@ -197,6 +197,7 @@ class VAE(FittedLatents, OwnLosses, keras.Model):
 
         A loss or gradient that is not finite gives nan, and leaves all as it was (``FiniteStep``).
         """
+        self.latent_fit = None  # its latents are about to move
         step, update = step_counter(self.optimizer), FiniteStep(self)
         with tf.GradientTape() as tape:
             parts = self._elbo_terms(batch, step, self._kl_weight(step), training=True)

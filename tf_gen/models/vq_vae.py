@@ -28,7 +28,7 @@ class VQVAE(OwnLosses, keras.Model):
         quantizer: a layer of ``tf_gen.layers``, see ``Quantizer``, of this model alone; None:
             the report's, or as the arguments ``codebook`` to ``seed`` say, which go with None only.
         code_dim: width of the vectors that are quantised; None: the encoder's last filters (the
-            report's), or what the quantiser takes. Where it is not the encoder's, a 1 x 1
+            report's), or what the quantiser takes. Where one of these is given, a 1 x 1
             convolution comes between.
         filters, normalization, pool_last: of the convolutions, see ``ConvEncoder``; an image of
             64 x 64 has 16 x 16 codes, with pool_last 8 x 8: at 9 bits a code (512 codes) that is

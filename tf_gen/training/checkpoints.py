@@ -226,6 +226,17 @@ class Checkpoints(keras.callbacks.Callback):
         for file in self.folder.glob("damaged-step-*"):
             file.unlink()
 
+    def on_train_begin(self, logs=None):
+        """Forget a best that an earlier run validated within an epoch, which now goes on."""
+        if not _best(self.folder).get("step", 0) % (self.params.get("steps") or 1):
+            return
+        for name in ("best.weights.h5", "best.json"):
+            whole = self.folder / f"whole_{name}"
+            if whole.exists():
+                os.replace(whole, self.folder / name)
+            else:
+                (self.folder / name).unlink(missing_ok=True)
+
     def on_train_batch_end(self, batch, logs=None):
         if batch + 1 != self.params["steps"]:
             self._save_if_due()
@@ -248,10 +259,14 @@ class Checkpoints(keras.callbacks.Callback):
         if value is None or not value < self._best_so_far():  # nan is not the best
             return
         self.folder.mkdir(parents=True, exist_ok=True)
+        record = {"epoch": epoch + 1, "step": _number(self.step), self.by: value}
+        if record["step"] % (self.params.get("steps") or 1):  # the epoch may be gone on with
+            for name in ("best.weights.h5", "best.json"):
+                if (self.folder / name).exists():
+                    shutil.copyfile(self.folder / name, self.folder / f"whole_{name}")
         temporary = self.folder / "new.weights.h5"
         self.best.save_weights(temporary)
         os.replace(temporary, self.folder / "best.weights.h5")
-        record = {"epoch": epoch + 1, "step": _number(self.step), self.by: value}
         temporary = self.folder / "new.json"
         temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
         os.replace(temporary, self.folder / "best.json")

@@ -183,6 +183,26 @@ def test_a_folder_of_published_sets_is_refused_for_others(runs, monkeypatch, cap
     assert "--data-dir: only --data report looks there; leave it out" in capsys.readouterr().err
 
 
+def test_data_of_other_classes_are_refused(runs, faces, tmp_path, monkeypatch, capsys):
+    for style, name in (("anime", "drawings"), ("cartoon", "cartoon")):
+        shutil.copytree(faces / style, tmp_path / "data" / name)
+    options = ("--data", tmp_path / "data", "--output", tmp_path / "out")
+    assert ends(monkeypatch, "--run-dir", runs / "cvae_faces", *options) == 2
+    said = capsys.readouterr().err
+    assert "its classes are cartoon, drawings, the model's anime, cartoon" in said
+
+
+def test_features_of_no_file_of_such_are_refused(
+    runs, inception_file, tmp_path, monkeypatch, capsys
+):
+    np.save(tmp_path / "real.npy", np.zeros((3, 48)))
+    code = ends(
+        monkeypatch, "--run-dir", runs / "vq_vae_faces", "--inception-weights", inception_file,
+        "--real-features", tmp_path / "real.npy",
+    )  # fmt: skip
+    assert code == 2 and "real.npy: no file of features" in capsys.readouterr().err
+
+
 def test_a_missing_graph_is_told_with_where_it_is_published(runs, monkeypatch, capsys):
     code = ends(monkeypatch, "--run-dir", runs / "vq_vae_faces", "--inception-weights", "none.pb")
     said = capsys.readouterr().err

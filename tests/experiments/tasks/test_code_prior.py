@@ -91,12 +91,11 @@ def test_evaluate_finds_the_same_from_the_saved_model(finished, tmp_path):
     assert "nearest_mse" in found
 
 
-@pytest.mark.slow  # as of the others, and by the same loop
-def test_four_steps_equal_two_and_two(finished, training_alone, tmp_path, capsys):
-    with training_alone():
-        for steps in (2, 4):
-            given = {"vq_run": finished("vq_vae_faces"), "run_dir": tmp_path, "max_steps": steps}
-            assert guarded(capsys, **given)[0] == 0
+@pytest.mark.slow
+def test_four_steps_equal_two_and_two_and_so_does_the_best_epoch(finished, tmp_path, capsys):
+    for steps in (2, 4):  # of which three are an epoch
+        given = {"vq_run": finished("vq_vae_faces"), "run_dir": tmp_path, "max_steps": steps}
+        assert guarded(capsys, **given)[0] == 0
     found, expected = (
         tf.train.load_checkpoint(str(folder / "checkpoints" / "step-4"))
         for folder in (tmp_path, finished("vq_prior"))
@@ -105,6 +104,13 @@ def test_four_steps_equal_two_and_two(finished, training_alone, tmp_path, capsys
     assert sum(name.startswith("optimizer") for name in names) > 20
     for name in names:
         np.testing.assert_array_equal(found.get_tensor(name), expected.get_tensor(name), name)
+    of_both = [folder / "checkpoints" for folder in (tmp_path, finished("vq_prior"))]
+    assert read(of_both[0], "best.json") == read(of_both[1], "best.json")
+    models = [tf_gen.load(finished("vq_prior")) for _ in of_both]
+    for model, folder in zip(models, of_both, strict=True):
+        model.load_weights(folder / "best.weights.h5")
+    for a, b in zip(*(model.weights for model in models), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.fixture
