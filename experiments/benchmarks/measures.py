@@ -44,13 +44,14 @@ def measure_all(config, output: Path) -> None:
         elif what == "growth":
             sizes = config.growth_batches, config.growth_sizes
             group = variants.growth_group(*sizes, bool(cards), config.filters)
-            found[what] = _measure(config, group, rates, profiled=False)
+            found[what] = _measure(config, group, rates, bool(cards), profiled=False)
             keep(tables.growth(found[what]))
             report.draw_growth(output / "growth.png", found[what])
         else:
             found[what] = []
             for group in _groups(config, what, precisions, bool(cards)):
-                found[what].append(_measure(config, group, rates, profiled=what == "training"))
+                profiled = what == "training"
+                found[what].append(_measure(config, group, rates, bool(cards), profiled))
                 keep(tables.group(found[what][-1]) + tables.profiles(found[what][-1]))
             report.draw(output, what, found[what])
             print("\n".join(tables.summary(found[what])))
@@ -91,10 +92,11 @@ def _groups(config, what, precisions, gpu):
     return variants.training_groups(config.models, batches, precisions, torch, config.filters, gpu)
 
 
-def _measure(config, group, rates, profiled) -> dict:
-    precisions = [name for name in rates if name != "memory"]
-    for name, rate in rounds.rates(precisions).items():
-        rates[name] = max(rates[name], rate)  # other work on the machine only slows it
+def _measure(config, group, rates, gpu, profiled) -> dict:
+    if not gpu or not all(rates.values()):  # a card does nothing else, and a process takes 25 s
+        precisions = [name for name in rates if name != "memory"]
+        for name, rate in rounds.rates(precisions).items():
+            rates[name] = max(rates[name], rate)  # other work on the machine only slows it
     print("\n".join(tables.rates(rates)), flush=True)
     found = rounds.measure(group, config.rounds, config.seconds, config.build_at_once, profiled)
     return report.record(group.title, found, rates)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from experiments.benchmarks.variants import OWN, Group, Variant
+from experiments.launch.cli import keeps_compiled_programs
 from experiments.launch.errors import UsageError
 from tf_gen.progress import progress
 
@@ -33,8 +34,9 @@ class Measured:
     busy_share: float | None = None  # of the GPU, in the profile
 
 
-# all of a group hold the GPU at once, so that none may take all of its memory
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+# all of a group hold the GPU at once, so that none may take all of its memory; none reads what
+# another, or an earlier run, compiled
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true", "TF_XLA_FLAGS": ""}
 
 
 class Worker:
@@ -42,7 +44,8 @@ class Worker:
 
     def __init__(self, what: dict):
         # as it comes: the settings of our scripts are made by those variants that have them
-        given = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
+        ours = ["TF_ENABLE_ONEDNN_OPTS", *["TF_XLA_FLAGS"] * keeps_compiled_programs()]
+        given = {k: v for k, v in os.environ.items() if k not in ours}
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 -- not a pipe, which fills up
         self._process = subprocess.Popen(
             [sys.executable, "-m", "experiments.benchmarks.worker", json.dumps(what)],

@@ -163,6 +163,9 @@ def load_tensorflow() -> None:
         os.close(nowhere)
 
 
+KEPT_AS = "--tf_xla_persistent_cache_prefix=tf_gen"
+
+
 def keep_compiled_programs(driver=Path("/proc/driver/nvidia")) -> None:
     """Where there is an NVIDIA GPU, let XLA keep what it has compiled, for the next start: that is
     then a matter of seconds (docs/performance.md).
@@ -179,9 +182,14 @@ def keep_compiled_programs(driver=Path("/proc/driver/nvidia")) -> None:
     folder = caches / "tf_gen" / "xla" / name
     if _holds_programs(folder):
         os.environ["TF_XLA_FLAGS"] = (
-            f"--tf_xla_persistent_cache_directory={folder} "
-            "--tf_xla_persistent_cache_prefix=tf_gen --tf_xla_persistent_cache_device_types=GPU"
+            f"--tf_xla_persistent_cache_directory={folder} {KEPT_AS} "
+            "--tf_xla_persistent_cache_device_types=GPU"
         )
+
+
+def keeps_compiled_programs() -> bool:
+    """Whether this process has been set so, by ``keep_compiled_programs``."""
+    return KEPT_AS in os.environ.get("TF_XLA_FLAGS", "")
 
 
 def _holds_programs(folder: Path) -> bool:

@@ -464,6 +464,10 @@ class FaceOptions(TrainingOptions):
         super().check()
         check_range(0.0, 1.0, open_low=True, crop=self.crop)
         check_patience(self)
+        if self.xla == "on" and self.deterministic:
+            raise UsageError(
+                "--xla on: XLA's pooling is not deterministic; leave it or --deterministic out"
+            )
         if self.data == "synthetic" and self.crop != type(self).crop:
             raise UsageError(
                 "--crop: drawn faces have no margin; leave it out, or give --data a folder"

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from experiments.launch import cli
-from tests.experiments.conftest import faces, maps  # noqa: F401
+from tests.experiments.conftest import faces, maps, shared  # noqa: F401
 from tests.experiments.tasks.test_faces import checkpoint, metrics, script, source
 
 pytestmark = pytest.mark.gpu

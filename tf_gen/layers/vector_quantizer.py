@@ -176,7 +176,7 @@ class VectorQuantizer(Quantizer):
         rows = tf.random.stateless_uniform(
             [self.codes], seed, 0, tf.reduce_sum(counts), tf.int32, alg="philox"
         )
-        rows -= tf.reduce_sum(counts[:index])
+        rows -= tf.cumsum(counts, exclusive=True)[index]
         here = (rows >= 0) & (rows < count)  # [K]
         return tf.where(here[:, None], tf.gather(flat, tf.where(here, rows, 0)), 0.0)
 

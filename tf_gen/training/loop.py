@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tf_gen.data import Parts
+from tf_gen.data.batches import without_autotune
 from tf_gen.errors import Interrupted, NotFiniteError, WorkerLostError
 
 # what a collective operation says when a process that it needs is gone
@@ -115,7 +116,7 @@ def train(
             epoch_ends = step % steps_per_epoch == 0
             if len(unread) < log_every and not epoch_ends and step < total_steps:
                 continue
-            logs = [{name: float(value) for name, value in one.items()} for one in unread]
+            logs = _read(unread)
         _check_finite(logs, step)
         traced = step - len(unread) == first_step
         seconds = (time.perf_counter() - began) / len(unread) if not traced else float("nan")
@@ -205,7 +206,18 @@ def _copied_ahead(batches):
     gpus = tf.config.list_logical_devices("GPU")
     if len(gpus) != 1:
         return batches
-    return batches.apply(tf.data.experimental.prefetch_to_device(gpus[0].name, buffer_size=2))
+    copied = tf.data.experimental.prefetch_to_device(gpus[0].name, buffer_size=2)
+    return without_autotune(batches.apply(copied))  # which forgets the options
+
+
+def _read(logs) -> list[dict]:
+    """As numbers; of several steps by one copy, since each lets a GPU wait."""
+    names = list(logs[0])
+    if len(logs) == 1 or not names:
+        return [{name: float(value) for name, value in one.items()} for one in logs]
+    values = [tf.cast(one[name], tf.float32) for one in logs for name in names]
+    rows = tf.reshape(tf.stack(values), [len(logs), len(names)]).numpy().tolist()
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _check_finite(logs, step):

@@ -4,6 +4,7 @@ import pytest
 
 from experiments.benchmarks import rounds
 from experiments.benchmarks.variants import OWN, PLAIN, Group, Variant
+from experiments.launch.cli import KEPT_AS
 from experiments.launch.errors import UsageError
 
 
@@ -85,3 +86,12 @@ def test_a_process_says_why_it_fails():
             worker.ask("built")
         with pytest.raises(UsageError, match="its process ended with 1: "):
             worker.ask("1.0")
+
+
+@pytest.mark.parametrize("flags", [KEPT_AS, "--mine"])
+def test_no_process_reads_what_was_compiled_before_but_by_the_users_own_flags(monkeypatch, flags):
+    given = []
+    monkeypatch.setenv("TF_XLA_FLAGS", flags)
+    monkeypatch.setattr(rounds.subprocess, "Popen", lambda *_, env, **__: given.append(env))
+    rounds.Worker({})._said.close()
+    assert given[0]["TF_XLA_FLAGS"] == ("--mine" if flags == "--mine" else "")

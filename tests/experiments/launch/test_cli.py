@@ -70,7 +70,7 @@ def test_where_there_is_a_gpu_xla_keeps_what_it_compiled_for_that_card(driver, t
     folder = Path(directory.removeprefix("--tf_xla_persistent_cache_directory="))
     assert folder.parent == tmp_path / "cache" / "tf_gen" / "xla" and folder.is_dir()
     assert re.fullmatch(r"NVIDIA-H200-\d+-\d+-.*", folder.name)
-    assert "--tf_xla_persistent_cache_device_types=GPU" in others
+    assert "--tf_xla_persistent_cache_device_types=GPU" in others and cli.keeps_compiled_programs()
 
 
 @pytest.mark.parametrize("why", ["no GPU", "flags of one's own", "a space", "a file in the way"])
@@ -85,3 +85,4 @@ def test_else_nothing_is_set(driver, tmp_path, monkeypatch, why):
         (tmp_path / "cache").write_text("")
     cli.keep_compiled_programs(driver)
     assert os.environ.get("TF_XLA_FLAGS") == ("--mine" if "flags" in why else None)
+    assert not cli.keeps_compiled_programs()

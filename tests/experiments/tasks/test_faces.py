@@ -318,6 +318,9 @@ BAD = {
     "a size that is not drawn": (
         "vae_anime", {"data": "synthetic", "image_size": 8}, "drawn images have at least 16 pixels",
     ),
+    "a compiled step to be repeated": (
+        "vae_anime", {"xla": "on", "deterministic": True}, "--xla on: XLA's pooling is not",
+    ),
     "fewer images than a batch": ("vae_anime", {"batch_size": 64}, "--batch-size 64"),
     "no epoch": ("cvae_faces", {"epochs": 0}, "--epochs 0: must be at least 1"),
     "no latent": ("vae_anime", {"latent_dim": 0}, "--latent-dim 0: must be at least 1"),
