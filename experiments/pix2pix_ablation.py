@@ -6,7 +6,8 @@
 
 Trains a small pix2pix by the report's recipe, and again for each change of it, from map to
 photograph, and writes RUNS/README.md: the options, what each cost, and what each measure says. If
-it is interrupted, give the same command again. docs/runs/ablation is that of the published maps.
+it is interrupted, give the same command again. docs/runs/ablation is that of the published maps,
+docs/runs/ablation_full_size three of them at the report's size (--filters 64 --epochs 10).
 """
 
 import dataclasses

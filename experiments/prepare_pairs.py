@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.launch.cli import DONE, launch
-from experiments.launch.errors import UsageError
 from experiments.launch.options import check_range
 
 NAME = "prepare_pairs"
@@ -44,8 +43,6 @@ class Config:
     def check(self) -> None:
         """Raise UsageError for a number out of range."""
         check_range(2, factor=self.factor)
-        if self.factor and self.make != "small":
-            raise UsageError(f"--factor: is of --make small, not of {self.make}; leave it out")
         check_range(1, size=self.size)
         check_range(0, 1, open_low=True, crop=self.crop, val_share=self.val_share)
 

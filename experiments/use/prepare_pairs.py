@@ -23,7 +23,7 @@ from tf_gen.data.sources import KINDS, Folder, Unreadable
 from tf_gen.metrics.networks import HED_MEAN
 from tf_gen.progress import progress
 
-VAL_SHARE = 0.1  # where none is given
+VAL_SHARE, FACTOR = 0.1, 4  # where none is given
 HIDDEN = 127  # the grey of what is masked
 
 
@@ -134,6 +134,8 @@ def reader(config, source):
     """A function name -> {"": the pair, side by side}, or {"A": ..., "B": ...}, uint8 [H, W, 3]."""
     if config.crop < 1 and config.size is None:
         raise UsageError("--crop: is for images that are cut square; give --size, too")
+    if config.factor and config.make != "small":
+        raise UsageError(f"--factor: is of --make small, not of {config.make}; leave it out")
     if (config.input_b is not None) != (config.make == "pairs"):
         raise UsageError("--input-b: is the folder of B for --make pairs, and for it alone")
 
@@ -232,7 +234,7 @@ def _grey(config):
 def _small(config):
     def draw(image, name):
         height, width = image.shape[:2]
-        less = (max(1, side // config.factor) for side in (height, width))
+        less = (max(1, side // (config.factor or FACTOR)) for side in (height, width))
         return resize(resize(image, *less), height, width)
 
     return draw

@@ -99,6 +99,10 @@ def test_a_small_side_is_what_scaling_down_leaves(photos, tmp_path):
         a, b = np.split(pair, 2, axis=1)
         assert a.shape == (8, 8, 3) and (b == b[0, 0]).all()
         assert np.abs(b[0, 0] - a.mean((0, 1))).max() <= 2
+    for name, factor in (("default", None), ("four", 4)):
+        run(Config(make="small", input=photos, output=tmp_path / name, size=8, factor=factor))
+    for name, (folder, pair) in by_name(tmp_path / "default").items():
+        np.testing.assert_array_equal(pair, pixels(tmp_path / "four" / folder / name))
 
 
 def test_a_masked_side_lacks_a_rectangle_that_stays_where_it_is(photos, tmp_path):
