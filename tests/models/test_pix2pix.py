@@ -193,7 +193,8 @@ def test_fit_builds_a_new_model_and_trains_both_networks(make_pix2pix, pairs):
     assert len(moments) == len(new.generator.trainable_variables) > 0
 
 
-@pytest.mark.parametrize("options", [{}, pytest.param({"spectral": True}, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"spectral": True}])
 def test_two_replicas_take_the_gradient_penalty_as_one_device_does(
     make_pix2pix, pairs, two_replicas, halved, options
 ):

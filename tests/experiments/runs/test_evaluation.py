@@ -112,6 +112,7 @@ def test_other_data_are_measured_into_a_folder_of_their_own(runs, faces, tmp_pat
     assert found["val_mse"] != read(runs / "vae_anime", "metrics")["val_mse"]
 
 
+@pytest.mark.slow
 def test_data_that_changed_since_are_said_and_not_set_beside_the_trainings_figures(
     faces, tmp_path, capsys
 ):
@@ -192,6 +193,7 @@ def test_data_of_other_classes_are_refused(runs, faces, tmp_path, monkeypatch, c
     assert "its classes are cartoon, drawings, the model's anime, cartoon" in said
 
 
+@pytest.mark.slow
 def test_features_of_no_file_of_such_are_refused(
     runs, inception_file, tmp_path, monkeypatch, capsys
 ):

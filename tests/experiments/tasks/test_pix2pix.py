@@ -231,6 +231,7 @@ def test_a_run_starts_from_another_runs_networks(maps, finished, training_alone,
     assert code == 2 and "its generator is another one" in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_a_ready_models_generator(maps, tmp_path):
     ready = load("drawn_city")
     options = {"image_size": 256, "filters": 12, "data": str(maps), "run_dir": tmp_path}
